@@ -1,0 +1,117 @@
+"""The command line: one subcommand a stage, made from the signature of the stage's `run`.
+
+`run(options, *, cam: Path, labels: Path, runtime: Runtime)` becomes
+`auxseg STAGE --cam PATH --labels PATH --options YAML --threads N --device NAME`.
+"""
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import click
+from pydantic import BaseModel
+
+from auxseg import __version__
+from auxseg.config import STAGE_OPTIONS, parse_stage_options
+from auxseg.errors import UserError
+from auxseg.stages import STAGES
+from auxseg.stages.runtime import Runtime
+
+
+class StageGroup(click.Group):
+    """Imports a stage's module only when its command is asked for: torch takes seconds to load."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*STAGES, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in STAGES:
+            return stage_command(name, importlib.import_module(f"auxseg.stages.{name}"))
+        return super().get_command(ctx, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Stages, in order"):
+            formatter.write_dl([(name, _first_line_of_module(name)) for name in STAGES])
+        with formatter.section("Tools"):
+            rows = [(n, c.get_short_help_str(80)) for n, c in sorted(self.commands.items())]
+            formatter.write_dl(rows)
+
+
+@click.group(cls=StageGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Photos with image-level labels to a semantic segmentation model, without a pixel mask."""
+
+
+def stage_command(name: str, module: ModuleType) -> click.Command:
+    """The subcommand of one stage."""
+    hints = get_type_hints(module.run)
+    params: list[click.Parameter] = []
+    for parameter in inspect.signature(module.run).parameters.values():
+        if parameter.name not in ("options", "runtime"):
+            params.append(_argument(parameter, hints[parameter.name]))
+    params.append(
+        click.Option(
+            ["--options"], default="", metavar="YAML", help="Keys of the section, or a YAML file."
+        )
+    )
+    if "runtime" in hints:
+        params += [
+            click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use."),
+            click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."),
+        ]
+
+    def call(options: str, threads: int = 1, device: str = "auto", **paths: Any) -> None:
+        if "runtime" in hints:
+            paths["runtime"] = Runtime(threads, device)
+        module.run(parse_stage_options(name, options), **paths)
+
+    documentation = inspect.getdoc(module) or ""
+    return click.Command(
+        name,
+        callback=call,
+        params=params,
+        help=documentation.replace("\n\n", "\n\n\b\n"),
+        epilog="\b\n" + option_lines(STAGE_OPTIONS[name]),
+    )
+
+
+def option_lines(model: type[BaseModel], prefix: str = "") -> str:
+    """`key (default): meaning`, a line each, nested keys dotted."""
+    lines = [] if prefix else ["Keys of --options (with their defaults):"]
+    for key, info in model.model_fields.items():
+        nested = info.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            lines.append(option_lines(nested, f"{prefix}{key}."))
+        else:
+            lines.append(f"  {prefix}{key} ({info.get_default()}): {info.description}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except UserError as error:
+        print(f"auxseg: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
+    kind = click.INT if hint is int else click.Path(path_type=Path)
+    required = parameter.default is inspect.Parameter.empty
+    flag = "--" + parameter.name.replace("_", "-")
+    return click.Option([flag], type=kind, required=required, default=None)
+
+
+def _first_line_of_module(name: str) -> str:
+    """The first docstring line of a stage, read without importing it."""
+    source = Path(__file__).with_name("stages") / f"{name}.py"
+    return source.read_text(encoding="utf-8").split('"""', 2)[1].strip().splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

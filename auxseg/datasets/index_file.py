@@ -1,0 +1,105 @@
+"""index.h5: the validated records, as every later stage reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auxseg.errors import UserError
+from auxseg.store import Header, read_table, write_table
+
+KIND = "index"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One validated photograph.
+
+    Attributes:
+        labels: (C,) bool, which foreground classes are present.
+        height, width: of the upright image, pixels.
+        saliency: a map the data set brings along, or None.
+    """
+
+    id: str
+    split: str
+    image: Path
+    height: int
+    width: int
+    labels: np.ndarray
+    saliency: Path | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """All entries of a data set, in its own order.
+
+    Attributes:
+        classes: C foreground class names.
+        palette: RGB of background and classes, (C + 1) rows.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    entries: tuple[Entry, ...]
+
+    def split(self, name: str) -> list[Entry]:
+        """The entries of one split.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        found = [entry for entry in self.entries if entry.split == name]
+        if not found:
+            raise UserError(
+                f"the index holds no image of split {name!r}; check the lists of section index."
+            )
+        return found
+
+
+def write_index(path: Path, header: Header, index: Index) -> None:
+    """Write index.h5; `header.extra` is completed with class names and palette."""
+    entries = index.entries
+    extra = {
+        **header.extra,
+        "classes": list(index.classes),
+        "palette": np.asarray(index.palette, dtype=np.uint8),
+    }
+    columns = {
+        "id": _strings([e.id for e in entries]),
+        "split": _strings([e.split for e in entries]),
+        "image": _strings([str(e.image) for e in entries]),
+        "saliency": _strings([str(e.saliency or "") for e in entries]),
+        "height": np.array([e.height for e in entries], dtype=np.int32),
+        "width": np.array([e.width for e in entries], dtype=np.int32),
+        "labels": np.array([e.labels for e in entries], dtype=np.uint8),
+    }
+    write_table(path, Header(header.kind, header.options, header.inputs, extra), columns)
+
+
+def read_index(path: Path) -> Index:
+    """Read index.h5.
+
+    Raises:
+        UserError: not a complete index.
+    """
+    attributes, columns = read_table(path, KIND)
+    entries = tuple(
+        Entry(
+            id=columns["id"][i],
+            split=columns["split"][i],
+            image=Path(columns["image"][i]),
+            height=int(columns["height"][i]),
+            width=int(columns["width"][i]),
+            labels=columns["labels"][i].astype(bool),
+            saliency=Path(columns["saliency"][i]) if columns["saliency"][i] else None,
+        )
+        for i in range(len(columns["id"]))
+    )
+    palette = tuple(tuple(int(v) for v in row) for row in attributes["palette"])
+    return Index(tuple(attributes["classes"]), palette, entries)  # type: ignore[arg-type]
+
+
+def _strings(values: Sequence[str]) -> np.ndarray:
+    return np.array(values, dtype=object)

@@ -1,0 +1,90 @@
+"""The one place where photographs, masks and saliency maps are read from files."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from auxseg.errors import UserError
+
+Image.MAX_IMAGE_PIXELS = None  # the limit is ours, below, with a sentence of its own
+MAX_PIXELS = 200_000_000
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Decode any photograph to (H, W, 3) uint8 RGB, upright after its EXIF orientation.
+
+    Grey, 16-bit, palette, CMYK and transparent images are converted; transparency lies on white.
+
+    Raises:
+        UserError: the file is missing, empty, truncated, too large or not an image.
+    """
+    image = ImageOps.exif_transpose(_open(path))
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_to_8_bit(np.asarray(image)))
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"))
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Decode an index or palette PNG to (H, W) uint8 class indices, palette left aside."""
+    image = _open(path)
+    if image.mode not in ("P", "L", "1"):
+        raise UserError(
+            f"{path}: a mask must be a palette or 8-bit grey PNG of class indices, "
+            f"not mode {image.mode}; save it with one index a pixel."
+        )
+    return np.asarray(image if image.mode != "1" else image.convert("L")).astype(np.uint8)
+
+
+def read_saliency(path: Path) -> np.ndarray:
+    """Decode a saliency map to (H, W) uint8, 255 = surely salient; 16-bit maps are scaled."""
+    image = _open(path)
+    if image.mode.startswith("I") or image.mode == "F":
+        return _to_8_bit(np.asarray(image))
+    return np.asarray(image.convert("L"))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an upright image, from its header alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as image:
+            upright = image.getexif().get(0x0112, 1) < 5
+            return (image.height, image.width) if upright else (image.width, image.height)
+
+
+def _open(path: Path) -> Image.Image:
+    """The decoded image; every way in which decoding fails becomes one sentence."""
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
+        image = Image.open(path)
+        if image.width * image.height > MAX_PIXELS:
+            raise UserError(
+                f"{path}: {image.width} x {image.height} pixels are more than the limit of "
+                f"{MAX_PIXELS:,}; scale the image down."
+            )
+        image.load()
+        return image
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file.") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image file that can be read.") from None
+    except PermissionError:
+        raise UserError(f"{path}: not readable (permission denied).") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = "truncated" if "truncated" in str(error) else f"damaged ({error})"
+        raise UserError(f"{path}: the image is {reason}; copy it again.") from None
+
+
+def _to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Scale 16-bit (or floating, by its own maximum) grey values to uint8."""
+    if values.dtype == np.uint16 or (values.dtype.kind == "i" and values.max(initial=0) > 255):
+        return (values.astype(np.uint32) >> 8).astype(np.uint8)
+    if values.dtype.kind == "f":
+        values = values * (255.0 / max(float(values.max(initial=0)), 1e-12))
+    return np.clip(values, 0, 255).astype(np.uint8)
