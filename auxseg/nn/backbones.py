@@ -1,0 +1,139 @@
+"""Feature extractors: any timm or torchvision classifier, dilated to output stride 8 or 16."""
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from auxseg.errors import UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_TORCHVISION = ("resnet50", "resnet101")
+
+
+class Backbone(nn.Module):
+    """A dilated feature extractor and what its input must look like.
+
+    Attributes:
+        channels: K, channels of the features.
+        mean, std: of the RGB input in [0, 1] that the weights were trained with.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        channels: int,
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+        freeze_batch_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.channels = channels
+        self.mean = mean
+        self.std = std
+        self._freeze_batch_norm = freeze_batch_norm
+        if freeze_batch_norm:
+            for layer in self._batch_norms():
+                layer.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) to features (B, K, ceil(H/stride), ceil(W/stride))."""
+        return self.body(images)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Training mode, in which frozen batch norm stays in evaluation mode."""
+        super().train(mode)
+        if self._freeze_batch_norm:
+            for layer in self._batch_norms():
+                layer.eval()
+        return self
+
+    def _batch_norms(self) -> list[nn.Module]:
+        kinds = (nn.BatchNorm2d, nn.SyncBatchNorm)
+        return [layer for layer in self.modules() if isinstance(layer, kinds)]
+
+
+class _TimmBody(nn.Module):
+    """The feature part of a timm classifier, its final 1x1 convolution included."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.forward_features(images)
+
+
+def build_backbone(name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True) -> Backbone:
+    """A randomly initialised backbone; `weights.load_backbone_weights` fills it.
+
+    Args:
+        name: a timm model name, or torchvision/resnet50, torchvision/resnet101.
+        output_stride: input pixels per feature pixel, 8 or 16.
+        freeze_batch_norm: keep batch norm's statistics and affine terms as loaded.
+
+    Raises:
+        UserError: unknown name, or an output stride the model cannot do.
+    """
+    if name.startswith("torchvision/"):
+        return _torchvision_backbone(
+            name.removeprefix("torchvision/"), output_stride, freeze_batch_norm
+        )
+    return _timm_backbone(name, output_stride, freeze_batch_norm)
+
+
+def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
+    if name not in _TORCHVISION:
+        raise UserError(
+            f"model.backbone: torchvision/{name} is not known; "
+            f"use torchvision/{' or torchvision/'.join(_TORCHVISION)}, or a timm model name."
+        )
+    dilate = {8: [False, True, True], 16: [False, False, True]}[output_stride]
+    model = getattr(torchvision.models, name)(replace_stride_with_dilation=dilate)
+    layers = [(n, layer) for n, layer in model.named_children() if n not in ("avgpool", "fc")]
+    body = nn.Sequential()
+    for layer_name, layer in layers:
+        body.add_module(layer_name, layer)
+    return Backbone(body, channels=2048, freeze_batch_norm=freeze_batch_norm)
+
+
+def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        hint = f", for instance {', '.join(close)}" if close else ""
+        raise UserError(f"model.backbone: timm has no model {name!r}; use one of its names{hint}.")
+    try:
+        model = timm.create_model(name, num_classes=0, output_stride=output_stride)
+        channels, stride = _measure(model)
+    except (TypeError, NotImplementedError, AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"model.backbone: {name} cannot be dilated to output_stride {output_stride} ({error}); "
+            f"use another output_stride or backbone."
+        ) from None
+    if stride != output_stride:
+        raise UserError(
+            f"model.output_stride: {name} has stride {stride} where {output_stride} was asked for; "
+            f"use another output_stride or backbone."
+        )
+    settings = model.pretrained_cfg
+    return Backbone(
+        _TimmBody(model),
+        channels=channels,
+        mean=tuple(settings.get("mean", IMAGENET_MEAN)),
+        std=tuple(settings.get("std", IMAGENET_STD)),
+        freeze_batch_norm=freeze_batch_norm,
+    )
+
+
+@torch.inference_mode()
+def _measure(model: nn.Module) -> tuple[int, int]:
+    """(channels, stride) of the features, from one small image."""
+    side = 64
+    model.eval()
+    features = model.forward_features(torch.zeros(1, 3, side, side))
+    if features.ndim != 4:
+        raise ValueError("its features are no (B, K, h, w) map")
+    return features.shape[1], side // features.shape[2]

@@ -1,0 +1,62 @@
+"""The heads on the shared features: classification, and one dense branch a dense task."""
+
+from torch import Tensor, nn
+
+from auxseg.nn.affinity import TaskAffinity
+
+
+class ClassificationHead(nn.Module):
+    """Dropout, global average pool and a 1x1 convolution without bias (METHOD sec. 1)."""
+
+    def __init__(self, channels: int, num_classes: int, *, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(channels, num_classes, 1, bias=False)
+        nn.init.xavier_uniform_(self.classifier.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, K, h, w) to class logits (B, C)."""
+        pooled = self.dropout(features).mean(dim=(2, 3), keepdim=True)
+        return self.classifier(pooled).flatten(1)
+
+    def cam(self, features: Tensor) -> Tensor:
+        """Class activation maps (B, C, h, w): the classifier at every position, unbounded."""
+        return self.classifier(features)
+
+
+class DenseBranch(nn.Module):
+    """Task features with growing dilation, enhanced by the task's affinity (METHOD sec. 1).
+
+    Args:
+        channels: K, of the backbone's features.
+        outputs: logits of the task: C + 1 for segmentation, 1 for saliency.
+        dense_channels: D.
+        with_affinity: False leaves the task affinity and the enhancement out.
+    """
+
+    def __init__(
+        self, channels: int, outputs: int, *, dense_channels: int = 128, with_affinity: bool = True
+    ) -> None:
+        super().__init__()
+        self.reduce = _dilated(channels, dense_channels, 6)
+        self.widen = _dilated(dense_channels, dense_channels, 12)
+        self.affinity = TaskAffinity(dense_channels) if with_affinity else None
+        self.decode = _dilated(dense_channels, dense_channels, 18)
+        self.predict = nn.Conv2d(dense_channels, outputs, 1, bias=False)
+        nn.init.xavier_uniform_(self.predict.weight)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (B, K, h, w) to initial logits (B, outputs, h, w) and affinity (B, N, N)."""
+        task_features = self.relu(self.widen(self.relu(self.reduce(features))))
+        affinity = None
+        if self.affinity is not None:
+            task_features, affinity = self.affinity(task_features)
+        return self.predict(self.relu(self.decode(task_features))), affinity
+
+
+def _dilated(inputs: int, outputs: int, dilation: int) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

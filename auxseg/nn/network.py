@@ -1,0 +1,161 @@
+"""The multi-task network of AuxSegNet: one backbone, up to three tasks, a cross-task affinity."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from auxseg.errors import UserError
+from auxseg.nn.affinity import CrossTaskAffinity, propagate
+from auxseg.nn.backbones import Backbone, build_backbone
+from auxseg.nn.branches import ClassificationHead, DenseBranch
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network says of a batch; h x w is the backbone's grid, N = h * w.
+
+    Attributes:
+        class_logits: (B, C), None without the classification branch.
+        cam: (B, C, h, w), unbounded, None without the classification branch.
+        segmentation, refined_segmentation: (B, C + 1, h, w) logits, index 0 = background.
+        saliency, refined_saliency: (B, 1, h, w) logits, None without the saliency branch.
+        affinity: (B, N, N) that refined them, None without one; then the refined logits are the
+            initial ones.
+    """
+
+    class_logits: Tensor | None
+    cam: Tensor | None
+    segmentation: Tensor
+    refined_segmentation: Tensor
+    saliency: Tensor | None
+    refined_saliency: Tensor | None
+    affinity: Tensor | None
+
+    def propagate(self, maps: Tensor) -> Tensor:
+        """Apply the network's affinity to any maps (B, K, h, w); without one, maps stay as are."""
+        return maps if self.affinity is None else propagate(self.affinity, maps)
+
+
+class Classifier(nn.Module):
+    """The backbone with the classification branch alone: what round 0 starts from."""
+
+    def __init__(self, backbone: Backbone, num_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classification = ClassificationHead(backbone.channels, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) to class logits (B, C)."""
+        return self.classification(self.backbone(images))
+
+    def cam(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) to class activation maps (B, C, h, w), unbounded."""
+        return self.classification.cam(self.backbone(images))
+
+
+class AuxSegNet(nn.Module):
+    """Segmentation, saliency and classification with affinity refinement (METHOD sec. 1)."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        branches: str = "all",
+        affinity: str = "cross-task",
+        dense_channels: int = 128,
+    ) -> None:
+        super().__init__()
+        has_saliency = branches in ("seg+sal", "all")
+        self.backbone = backbone
+        self.classification = (
+            ClassificationHead(backbone.channels, num_classes)
+            if branches in ("seg+cls", "all")
+            else None
+        )
+        self.segmentation = DenseBranch(
+            backbone.channels,
+            num_classes + 1,
+            dense_channels=dense_channels,
+            with_affinity=affinity in ("seg", "cross-task"),
+        )
+        self.saliency = (
+            DenseBranch(
+                backbone.channels,
+                1,
+                dense_channels=dense_channels,
+                with_affinity=affinity in ("sal", "cross-task"),
+            )
+            if has_saliency
+            else None
+        )
+        self.cross_task = CrossTaskAffinity() if affinity == "cross-task" else None
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Normalised images (B, 3, H, W) to all outputs."""
+        features = self.backbone(images)
+        class_logits = cam = saliency = saliency_affinity = None
+        if self.classification is not None:
+            class_logits = self.classification(features)
+            cam = self.classification.cam(features)
+        segmentation, segmentation_affinity = self.segmentation(features)
+        if self.saliency is not None:
+            saliency, saliency_affinity = self.saliency(features)
+
+        if self.cross_task is not None:
+            affinity = self.cross_task(segmentation_affinity, saliency_affinity)
+        else:
+            affinity = segmentation_affinity if saliency_affinity is None else saliency_affinity
+        return Outputs(
+            class_logits=class_logits,
+            cam=cam,
+            segmentation=segmentation,
+            refined_segmentation=_refined(segmentation, affinity),
+            saliency=saliency,
+            refined_saliency=None if saliency is None else _refined(saliency, affinity),
+            affinity=affinity,
+        )
+
+
+def build_network(
+    backbone: str,
+    num_classes: int,
+    *,
+    output_stride: int = 16,
+    branches: str = "all",
+    affinity: str = "cross-task",
+    dense_channels: int = 128,
+    freeze_batch_norm: bool = True,
+) -> AuxSegNet:
+    """The multi-task network with random weights.
+
+    Args:
+        backbone: a timm model name, or torchvision/resnet50, torchvision/resnet101.
+        num_classes: C, foreground classes.
+        output_stride: input pixels per feature pixel, 8 or 16.
+        branches: seg, seg+cls, seg+sal or all.
+        affinity: none, seg, sal or cross-task: which affinity refines the dense predictions.
+        dense_channels: D, channels of the dense branches.
+        freeze_batch_norm: keep the backbone's batch norm as loaded.
+
+    Raises:
+        UserError: unknown backbone, or an output stride it cannot do.
+    """
+    body = build_backbone(backbone, output_stride, freeze_batch_norm=freeze_batch_norm)
+    return AuxSegNet(
+        body, num_classes, branches=branches, affinity=affinity, dense_channels=dense_channels
+    )
+
+
+def normalise(images: Tensor, backbone: Backbone) -> Tensor:
+    """RGB images (B, 3, H, W) uint8 to what the backbone wants: float32, channels last."""
+    if images.dtype != torch.uint8:
+        raise UserError(f"images must be uint8 RGB, not {images.dtype}.")
+    mean = torch.tensor(backbone.mean, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(backbone.std, device=images.device).view(1, 3, 1, 1) * 255
+    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def _refined(logits: Tensor, affinity: Tensor | None) -> Tensor:
+    return logits if affinity is None else propagate(affinity, logits)

@@ -1,0 +1,168 @@
+"""Training samples: random crops of photographs with their image-level and pseudo labels.
+
+Every random draw comes from (seed, epoch, image), so the number of loading processes and any
+interruption leave the samples as they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from auxseg.config import TrainingOptions
+from auxseg.datasets.index_file import Entry
+from auxseg.datasets.record import IGNORE
+from auxseg.images import read_image
+from auxseg.store import MapReader
+
+Batch = dict[str, Tensor]
+
+_SALIENT = 128  # of 255: targets are binarised at 0.5
+
+
+class CropDataset(Dataset[Batch]):
+    """Random crops, asked for by (epoch, position).
+
+    Args:
+        entries: the training photographs.
+        options: crop size, scales, flip, jitter.
+        seed: of all draws.
+        labels: artifact of (H, W) pseudo labels; None = image-level labels only.
+        saliency: artifact of (H, W) saliency maps; None = image-level labels only.
+
+    A sample holds `image` (3, S, S) uint8 RGB and `classes` (C,) float32 of 0 and 1; with labels also
+    `segmentation` (S, S) uint8 and `saliency` (S, S) uint8 of 0 and 1, both 255 where ignored.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        options: TrainingOptions,
+        seed: int,
+        *,
+        labels: Path | None = None,
+        saliency: Path | None = None,
+    ) -> None:
+        self.entries = entries
+        self.options = options
+        self.seed = seed
+        self._paths = {"segmentation": labels, "saliency": saliency}
+        self._readers: dict[str, MapReader] = {}
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, place: tuple[int, int]) -> Batch:
+        epoch, position = place
+        entry = self.entries[position]
+        random = np.random.default_rng((self.seed, epoch, position))
+        image = read_image(entry.image)
+        window = draw_window(image.shape[:2], self.options, random)
+        crop = cut(image, window, self.options.crop_size, cv2.INTER_LINEAR, (127, 127, 127))
+        crop = jitter(crop, self.options.color_jitter, random)
+        sample = {
+            "image": torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
+            "classes": torch.from_numpy(entry.labels.astype(np.float32)),
+        }
+        for name, path in self._paths.items():
+            if path is not None:
+                target = self._reader(name, path).read(entry.id)
+                if name == "saliency":
+                    target = (target >= _SALIENT).astype(np.uint8)
+                cropped = cut(target, window, self.options.crop_size, cv2.INTER_NEAREST, IGNORE)
+                sample[name] = torch.from_numpy(cropped)
+        return sample
+
+    def _reader(self, name: str, path: Path) -> MapReader:
+        # Opened on first use, so that each loading process has a handle of its own.
+        if name not in self._readers:
+            self._readers[name] = MapReader(path)
+        return self._readers[name]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """All positions in an order drawn from (seed, epoch)."""
+
+    def __init__(self, length: int, seed: int) -> None:
+        self._length = length
+        self._seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._length)
+        return ((self.epoch, int(position)) for position in order)
+
+
+def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[Batch]:
+    """A loader whose `sampler.epoch` is to be set before each pass; a short last batch is dropped
+    unless it is the only one.
+    """
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=EpochSampler(len(dataset), dataset.seed),  # type: ignore[arg-type]
+        num_workers=workers,
+        drop_last=len(dataset) >= batch_size,
+        persistent_workers=workers > 0,
+    )
+
+
+def draw_window(
+    shape: tuple[int, ...], options: TrainingOptions, random: np.random.Generator
+) -> np.ndarray:
+    """The affine map from crop to image pixels, (2, 3) float64: scale, place and mirror.
+
+    A side of the scaled image that is shorter than the crop is placed at random within it.
+    """
+    scale = random.uniform(options.min_scale, options.max_scale)
+    mirrored = options.flip and random.random() < 0.5
+    height, width = shape
+    spare_x = width * scale - options.crop_size
+    spare_y = height * scale - options.crop_size
+    left = random.uniform(min(spare_x, 0.0), max(spare_x, 0.0))
+    top = random.uniform(min(spare_y, 0.0), max(spare_y, 0.0))
+    # Pixel centres: source = (crop + 0.5 + offset) / scale - 0.5, x measured from the other side
+    # when mirrored.
+    step = 1.0 / scale
+    start_x = (0.5 + left) * step - 0.5
+    start_y = (0.5 + top) * step - 0.5
+    if mirrored:
+        return np.array([[-step, 0, width - 1 - start_x], [0, step, start_y]])
+    return np.array([[step, 0, start_x], [0, step, start_y]])
+
+
+def cut(
+    array: np.ndarray,
+    window: np.ndarray,
+    size: int,
+    interpolation: int,
+    padding: int | tuple[int, int, int],
+) -> np.ndarray:
+    """The (size, size) crop of an (H, W) or (H, W, 3) uint8 array through an affine window."""
+    return cv2.warpAffine(
+        array,
+        window,
+        (size, size),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=padding if isinstance(padding, tuple) else (padding,) * 3,
+    )
+
+
+def jitter(image: np.ndarray, strength: float, random: np.random.Generator) -> np.ndarray:
+    """Random saturation, contrast and brightness of (H, W, 3) uint8 RGB, each in 1 +- strength."""
+    if strength == 0:
+        return image
+    saturation, contrast, brightness = random.uniform(1 - strength, 1 + strength, size=3)
+    pixels = image.astype(np.float32)
+    grey = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    pixels = grey[..., None] + saturation * (pixels - grey[..., None])
+    pixels = brightness * (grey.mean() + contrast * (pixels - grey.mean()))
+    return np.clip(pixels, 0, 255).astype(np.uint8)
