@@ -1,17 +1,26 @@
 """The typed configuration: every key's default, bounds and meaning stand here and nowhere else.
 
-`Config` is the whole of config.yaml. A stage never sees it: `stage_options` gives each stage its own
-section together with the few keys of other sections it reads, so that a changed key reruns exactly
-the stages that depend on it.
+`Config` is the whole of config.yaml. A stage never sees it: `stage_options` gives each stage its
+own section together with the few keys of other sections it reads, so that a changed key reruns
+exactly the stages that depend on it.
 """
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from auxseg.errors import listing
 
@@ -20,10 +29,25 @@ Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(min_le
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
+def _whole_number(value: Any) -> Any:
+    """Snakemake's --config hands over every nested value as text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+OutputStride = Annotated[Literal[8, 16], BeforeValidator(_whole_number)]
+
+
 class Section(BaseModel):
     """A frozen part of the configuration that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_may_be_text(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {key: None if value == "null" else value for key, value in values.items()}
+        return values
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -165,7 +189,7 @@ class BackboneOptions(Section):
         "tf_efficientnet_lite0",
         description="a timm model name, or torchvision/resnet50, torchvision/resnet101",
     )
-    output_stride: Literal[8, 16] = Field(16, description="input pixels per feature pixel")
+    output_stride: OutputStride = Field(16, description="input pixels per feature pixel")
     weights: str = Field(
         "imagenet",
         description="imagenet (the packaged or locally cached weights), none (random), "
@@ -332,7 +356,7 @@ class ReportOptions(Section):
     panels: int = Field(8, ge=0, description="picture panels of each split")
 
 
-# --- the whole --------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------------
 
 
 class Config(Section):
@@ -356,7 +380,7 @@ class Config(Section):
     @field_validator("run")
     @classmethod
     def _run_is_a_folder_name(cls, run: str) -> str:
-        if not run or run.startswith(".") or any(c in run for c in "/\\{}<>"):
+        if not re.fullmatch(r"\w[\w.-]*", run):
             raise ValueError(f"{run!r} is not a folder name; use letters, digits, '-', '_', '.'")
         return run
 
@@ -426,6 +450,11 @@ def to_json(options: BaseModel) -> str:
     return json.dumps(options.model_dump(mode="json", exclude_none=True), sort_keys=True)
 
 
+def schema() -> str:
+    """The JSON schema of config.yaml, for editors and other readers."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
 def _parse(model: type[Section], values: dict[str, Any], source: str) -> Any:
     try:
         return model.model_validate(values)
@@ -459,3 +488,7 @@ def _suggestion(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
     known = list(model.model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else f"; known keys: {', '.join(known)}"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

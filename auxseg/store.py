@@ -6,8 +6,8 @@ Layout of a file (any HDF5 viewer reads it):
                         inputs (JSON: name -> SHA-256), created, complete = 1, and the kind's own
     /maps/{image id}    one chunked, compressed data set an image, with its own attributes
 
-Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins the
-parts under the final name. A kill at any instant costs at most one part.
+Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
+the parts under the final name. A kill at any instant costs at most one part.
 """
 
 import hashlib
@@ -356,7 +356,7 @@ def _content_digest(header: Header, digests: Mapping[str, str]) -> str:
 def _replace(temporary: Path, final: Path) -> None:
     """Rename a finished file into place, with file and folder on disk before and after."""
     _fsync(temporary, os.O_RDWR)
-    os.replace(temporary, final)
+    temporary.replace(final)
     _fsync(final.parent, os.O_RDONLY)
 
 

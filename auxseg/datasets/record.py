@@ -21,8 +21,8 @@ class Record:
         split: "train", "val" or "test".
         image: the photograph's file.
         labels: indices of the foreground classes present, 0-based into `Dataset.classes`.
-        mask: reads the true mask, (H, W) uint8: 0 background, k + 1 = class k, 255 ignore; None where
-            there is none. Only evaluation ever calls it.
+        mask: reads the true mask, (H, W) uint8: 0 background, k + 1 = class k, 255 ignore; None
+            where there is none. Only evaluation ever calls it.
         saliency: a coarse saliency map the data set brings along.
     """
 
@@ -41,8 +41,8 @@ class Dataset:
     Attributes:
         classes: foreground class names in the order of their indices.
         records: all photographs of all splits.
-        faults: what is wrong with lists and label files, a sentence each; `index` adds what is wrong
-            with the photographs themselves and reports all at once.
+        faults: what is wrong with lists and label files, a sentence each; `index` adds what is
+            wrong with the photographs themselves and reports all at once.
         palette: RGB of background and each class, len(classes) + 1 rows.
     """
 

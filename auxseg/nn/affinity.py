@@ -44,6 +44,6 @@ class CrossTaskAffinity(nn.Module):
 
 
 def propagate(affinity: Tensor, maps: Tensor) -> Tensor:
-    """Apply an affinity (B, N, N) to maps (B, K, h, w), N = h * w: each position averages others."""
+    """Apply an affinity (B, N, N) to maps (B, K, h, w), N = h * w."""
     flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
     return (affinity @ flat).transpose(1, 2).reshape(maps.shape)

@@ -1,5 +1,7 @@
 """Feature extractors: any timm or torchvision classifier, dilated to output stride 8 or 16."""
 
+from typing import Any
+
 import timm
 import torch
 import torchvision
@@ -56,18 +58,21 @@ class Backbone(nn.Module):
         return [layer for layer in self.modules() if isinstance(layer, kinds)]
 
 
-class _TimmBody(nn.Module):
+class TimmBody(nn.Module):
     """The feature part of a timm classifier, its final 1x1 convolution included."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to features (B, K, h, w)."""
         return self.model.forward_features(images)
 
 
-def build_backbone(name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True) -> Backbone:
+def build_backbone(
+    name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True
+) -> Backbone:
     """A randomly initialised backbone; `weights.load_backbone_weights` fills it.
 
     Args:
@@ -106,7 +111,7 @@ def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Ba
         hint = f", for instance {', '.join(close)}" if close else ""
         raise UserError(f"model.backbone: timm has no model {name!r}; use one of its names{hint}.")
     try:
-        model = timm.create_model(name, num_classes=0, output_stride=output_stride)
+        model: Any = timm.create_model(name, num_classes=0, output_stride=output_stride)
         channels, stride = _measure(model)
     except (TypeError, NotImplementedError, AssertionError, RuntimeError, ValueError) as error:
         raise UserError(
@@ -120,7 +125,7 @@ def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Ba
         )
     settings = model.pretrained_cfg
     return Backbone(
-        _TimmBody(model),
+        TimmBody(model),
         channels=channels,
         mean=tuple(settings.get("mean", IMAGENET_MEAN)),
         std=tuple(settings.get("std", IMAGENET_STD)),
@@ -129,7 +134,7 @@ def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Ba
 
 
 @torch.inference_mode()
-def _measure(model: nn.Module) -> tuple[int, int]:
+def _measure(model: Any) -> tuple[int, int]:
     """(channels, stride) of the features, from one small image."""
     side = 64
     model.eval()

@@ -58,5 +58,5 @@ class DenseBranch(nn.Module):
 def _dilated(inputs: int, outputs: int, dilation: int) -> nn.Conv2d:
     layer = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
     nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
     return layer

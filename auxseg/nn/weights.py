@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from auxseg.errors import UserError
-from auxseg.nn.backbones import Backbone
+from auxseg.nn.backbones import Backbone, TimmBody
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
 from auxseg.store import write_atomically
 
@@ -55,7 +55,9 @@ _LITE_PLAIN = {
 
 def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
     """Write a network's state and its description (JSON) as one safetensors file, atomically."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
     metadata = {"auxseg": json.dumps(description, sort_keys=True)}
     write_atomically(path, save(state, metadata))
 
@@ -110,7 +112,9 @@ def load_weights(network: nn.Module, path: Path, *, allow_missing: bool = False)
     missing = sorted(own.keys() - state.keys())
     unexpected = sorted(state.keys() - own.keys())
     shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    faults = [f"{k}: {tuple(state[k].shape)} in the file, {tuple(own[k].shape)} here" for k in shapes]
+    faults = [
+        f"{k}: {tuple(state[k].shape)} in the file, {tuple(own[k].shape)} here" for k in shapes
+    ]
     if not allow_missing:
         faults += [f"{k}: missing in the file" for k in missing]
         faults += [f"{k}: unknown to this network" for k in unexpected]
@@ -172,11 +176,8 @@ def initialise_backbone(backbone: Backbone, name: str, weights: str) -> None:
     """
     if weights == "none":
         return
-    if weights == "imagenet":
-        state = _imagenet_state(name)
-    else:
-        state = read_state(Path(weights))
-    body = backbone.body.model if hasattr(backbone.body, "model") else backbone.body
+    state = _imagenet_state(name) if weights == "imagenet" else read_state(Path(weights))
+    body: nn.Module = backbone.body.model if isinstance(backbone.body, TimmBody) else backbone.body
     own = body.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     missing = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]
@@ -211,9 +212,10 @@ def _imagenet_state(name: str) -> dict[str, Tensor]:
 
 def _lite_to_timm(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Rename EfficientNet-PyTorch's tensors to timm's: blocks are numbered through there."""
+    model: Any = timm.create_model(name)
     blocks = [
         f"blocks.{stage}.{position}"
-        for stage, members in enumerate(timm.create_model(name).blocks)
+        for stage, members in enumerate(model.blocks)
         for position in range(len(members))
     ]
     expanded = {key.split(".")[1] for key in state if "_expand_conv" in key}

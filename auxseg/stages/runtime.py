@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Item = TypeVar("Item")
 
@@ -23,6 +26,23 @@ class Runtime:
 
     threads: int = 1
     device: str = "auto"
+
+
+def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False) -> None:
+    """Move a network to the device that Fabric chooses, channels last; set torch's threads.
+
+    Args:
+        network: moved in place.
+        runtime: threads and device.
+        shares_cores: the cores also do other work meanwhile; torch's threads wait by spinning,
+            which would slow that down, so it gets half of them.
+    """
+    import torch  # here, so that stages without a network start without it
+    from lightning.fabric import Fabric
+
+    torch.set_num_threads(max(1, runtime.threads // 2) if shares_cores else runtime.threads)
+    network.to(Fabric(accelerator=runtime.device, devices=1).device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:

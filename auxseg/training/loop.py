@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from auxseg.config import TrainingOptions
 from auxseg.errors import UserError
-from auxseg.nn.network import normalise
+from auxseg.nn.network import AuxSegNet, Classifier, normalise
 from auxseg.stages.runtime import Runtime
 from auxseg.store import write_atomically
 from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -38,9 +38,14 @@ class Paths:
     history: Path
     tensorboard: Path
 
+    @classmethod
+    def beside(cls, weights: Path, history: Path) -> "Paths":
+        """Checkpoint and event files in the folder of the weights."""
+        return cls(weights.with_name("checkpoint.pt"), history, weights.with_name("tensorboard"))
+
 
 def fit(
-    network: nn.Module,
+    network: AuxSegNet | Classifier,
     dataset: CropDataset,
     losses_of: Callable[[nn.Module, torch.Tensor, Batch], Losses],
     options: TrainingOptions,
@@ -52,7 +57,7 @@ def fit(
     """Train a network in place, continuing after the last whole epoch of an interrupted run.
 
     Args:
-        network: on the CPU; has a `backbone`; trained in place.
+        network: on the CPU; trained in place.
         dataset: crops to train on.
         losses_of: (network, normalised images, batch) to named losses.
         options: schedule and optimiser.
@@ -65,8 +70,7 @@ def fit(
     """
     torch.set_num_threads(runtime.threads)
     fabric = Fabric(accelerator=runtime.device, devices=1, precision=options.precision)
-    backbone = network.backbone
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(parameter_groups(network, options), momentum=options.momentum)
     model, optimiser = fabric.setup(network, optimiser)
     workers = 0 if fabric.device.type == "cpu" else min(8, max(1, runtime.threads - 1))
@@ -88,7 +92,7 @@ def fit(
         for step, batch in enumerate(loader, start=epoch * len(loader)):
             rate = set_rate(optimiser, options, step / steps)
             batch = {name: value.to(fabric.device) for name, value in batch.items()}
-            losses = losses_of(model, normalise(batch["image"], backbone), batch)
+            losses = losses_of(model, normalise(batch["image"], network.backbone), batch)
             loss = total(losses)
             row = {"epoch": epoch, "step": step, "learning_rate": rate, "loss": loss.item()}
             row |= {name: value.item() for name, value in losses.items()}
@@ -126,9 +130,7 @@ def parameter_groups(network: nn.Module, options: TrainingOptions) -> list[dict[
     ]
 
 
-def set_rate(
-    optimiser: torch.optim.Optimizer, options: TrainingOptions, progress: float
-) -> float:
+def set_rate(optimiser: torch.optim.Optimizer, options: TrainingOptions, progress: float) -> float:
     """Poly schedule: base rate * (1 - progress)^power, progress in [0, 1); returns the base's."""
     rate = options.learning_rate * (1 - progress) ** options.poly_power
     for group in optimiser.param_groups:

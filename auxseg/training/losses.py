@@ -1,6 +1,6 @@
 """The losses of METHOD sec. 2: targets at crop size, logits upsampled to it bilinearly."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +26,7 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def saliency_loss(logits: Tensor, salient: Tensor) -> Tensor:
-    """Binary cross-entropy of logits (B, 1, h, w) and salient (B, H, W) of 0 and 1, 255 left out."""
+    """Binary cross-entropy of logits (B, 1, h, w) and (B, H, W) of 0 and 1, 255 left out."""
     full = _upsample(logits, salient).squeeze(1)
     known = salient != IGNORE
     losses = F.binary_cross_entropy_with_logits(
@@ -35,16 +35,16 @@ def saliency_loss(logits: Tensor, salient: Tensor) -> Tensor:
     return losses / known.sum().clamp(min=1)
 
 
-def multi_task_losses(
-    outputs: Outputs, batch: Mapping[str, Tensor], options: TrainJob
-) -> Losses:
+def multi_task_losses(outputs: Outputs, batch: Mapping[str, Tensor], options: TrainJob) -> Losses:
     """Every weighted loss by name; their sum is what training lowers."""
     losses: Losses = {}
     if outputs.class_logits is not None:
         losses["classification"] = options.classification_weight * classification_loss(
             outputs.class_logits, batch["classes"]
         )
-    dense = {"segmentation": (segmentation_loss, options.segmentation_weight)}
+    dense: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
+        "segmentation": (segmentation_loss, options.segmentation_weight)
+    }
     if outputs.saliency is not None:
         dense["saliency"] = (saliency_loss, options.saliency_weight)
     for task, (loss, weight) in dense.items():

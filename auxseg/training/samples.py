@@ -34,8 +34,8 @@ class CropDataset(Dataset[Batch]):
         labels: artifact of (H, W) pseudo labels; None = image-level labels only.
         saliency: artifact of (H, W) saliency maps; None = image-level labels only.
 
-    A sample holds `image` (3, S, S) uint8 RGB and `classes` (C,) float32 of 0 and 1; with labels also
-    `segmentation` (S, S) uint8 and `saliency` (S, S) uint8 of 0 and 1, both 255 where ignored.
+    A sample holds `image` (3, S, S) uint8 RGB and `classes` (C,) float32 of 0 and 1; with labels
+    also `segmentation` and `saliency` (0 and 1), (S, S) uint8, both 255 where ignored.
     """
 
     def __init__(
@@ -101,8 +101,9 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[Batch]:
-    """A loader whose `sampler.epoch` is to be set before each pass; a short last batch is dropped
-    unless it is the only one.
+    """A loader whose `sampler.epoch` is to be set before each pass.
+
+    A short last batch is dropped, unless it is the only one.
     """
     return DataLoader(
         dataset,

@@ -1,0 +1,62 @@
+"""A network's maps of one image of any size, averaged over scales and mirror images."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from auxseg.nn.backbones import Backbone
+from auxseg.nn.network import normalise
+
+_SMALLEST_SIDE = 32
+
+
+def average_maps(
+    image: np.ndarray,
+    backbone: Backbone,
+    maps_of: Callable[[Tensor], Tensor],
+    *,
+    scales: Sequence[float],
+    flip: bool,
+    size: tuple[int, int],
+    activation: Callable[[Tensor], Tensor] = torch.nn.Identity(),  # noqa: B008 - has no state
+) -> np.ndarray:
+    """Maps of an image, averaged over scales and, if asked for, its mirror image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        backbone: says how images are normalised, and where they are computed.
+        maps_of: normalised images (B, 3, h, w) to maps (B, K, h', w').
+        scales: factors of the image's sides.
+        flip: average with the mirrored image.
+        size: (height, width) of the result, to which every scale's maps are resized bilinearly.
+        activation: applied to resized maps (B, K, height, width) before they are averaged.
+
+    Returns:
+        (K, height, width) float32.
+    """
+    device = next(backbone.parameters()).device
+    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
+    total: Tensor | float = 0.0
+    for scale in scales:
+        scaled = normalise(_rescale(pixels, scale), backbone)
+        pair = torch.cat((scaled, scaled.flip(3))) if flip else scaled
+        maps = activation(_resize(maps_of(pair).float(), size))  # (1 or 2, K, height, width)
+        mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
+        total = total + mean
+    return torch.as_tensor(total / len(scales)).cpu().numpy()
+
+
+def _rescale(pixels: Tensor, scale: float) -> Tensor:
+    if scale == 1.0:
+        return pixels
+    height, width = (max(_SMALLEST_SIDE, round(side * scale)) for side in pixels.shape[2:])
+    mode = "bicubic" if scale > 1 else "area"
+    resized = F.interpolate(pixels.float(), size=(height, width), mode=mode)
+    return resized.clamp(0, 255).round().to(torch.uint8)
+
+
+def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)

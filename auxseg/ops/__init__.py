@@ -1,0 +1,1 @@
+"""The arithmetic of the method on plain arrays: no files, no configuration, no network."""

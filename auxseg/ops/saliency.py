@@ -1,0 +1,32 @@
+"""What a U2-Net-family model reads and writes, as arrays."""
+
+import cv2
+import numpy as np
+
+from auxseg.config import OnnxOptions
+
+
+def model_input(image: np.ndarray, options: OnnxOptions) -> np.ndarray:
+    """An image (H, W, 3) uint8 RGB as the model wants it: (1, 3, size, size) float32."""
+    resized = cv2.resize(image, (options.size, options.size), interpolation=cv2.INTER_AREA)
+    scaled = resized.astype(np.float32)
+    scaled /= max(float(scaled.max()), 1.0) if options.divide_by_max else 255.0
+    normalised = (scaled - np.array(options.mean, np.float32)) / np.array(options.std, np.float32)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
+
+
+def model_output(output: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A model's map, (1, 1, h, w) float in [0, 1], at an image's (H, W): float32 in [0, 1]."""
+    height, width = shape
+    resized = cv2.resize(output[0, 0].astype(np.float32), (width, height))
+    return resized.clip(0.0, 1.0)
+
+
+def to_bytes(saliency: np.ndarray) -> np.ndarray:
+    """Float in [0, 1] to uint8 in 0..255, rounded."""
+    return np.rint(np.clip(saliency, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def from_bytes(saliency: np.ndarray) -> np.ndarray:
+    """uint8 in 0..255 to float32 in [0, 1]."""
+    return saliency.astype(np.float32) / np.float32(255)

@@ -1,0 +1,42 @@
+"""Quality of saliency maps: MAE, maximal F-measure, S-measure, IoU."""
+
+import numpy as np
+from py_sod_metrics import MAE, Fmeasure, Smeasure
+
+from auxseg.datasets.record import BACKGROUND, IGNORE
+
+_SALIENT = 128  # of 255
+
+
+class SaliencyMeasures:
+    """Collects the field's measures over images, by pysodmetrics.
+
+    Every class counts as salient. Pixels of unknown truth take the map's own side, so that they
+    neither help nor harm.
+    """
+
+    def __init__(self) -> None:
+        self._mae = MAE()
+        self._f_measure = Fmeasure()
+        self._s_measure = Smeasure()
+        self._intersection = 0
+        self._union = 0
+
+    def add(self, truth: np.ndarray, saliency: np.ndarray) -> None:
+        """Score one map: truth (H, W) uint8 class indices, saliency (H, W) uint8 of 0..255."""
+        found = saliency >= _SALIENT
+        salient = np.where(truth == IGNORE, found, truth != BACKGROUND)
+        self._intersection += int((salient & found).sum())
+        self._union += int((salient | found).sum())
+        mask = salient.astype(np.uint8) * 255
+        for measure in (self._mae, self._f_measure, self._s_measure):
+            measure.step(pred=saliency, gt=mask, normalize=True)
+
+    def values(self) -> dict[str, float]:
+        """Means over images, each in [0, 1]; iou is over all pixels, at 0.5."""
+        return {
+            "mae": float(self._mae.get_results()["mae"]),
+            "max_f": float(self._f_measure.get_results()["fm"]["curve"].max()),
+            "s_measure": float(self._s_measure.get_results()["sm"]),
+            "iou": self._intersection / max(1, self._union),
+        }

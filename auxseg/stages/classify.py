@@ -1,0 +1,57 @@
+"""Trains the classification branch alone, on image-level labels.
+
+Reads:  index.h5 and the training images.
+Writes: classifier/weights.safetensors and classifier/history.csv (checkpoint.pt beside them).
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from auxseg.config import ClassifyJob, to_json
+from auxseg.datasets.index_file import read_index
+from auxseg.nn.backbones import build_backbone
+from auxseg.nn.network import Classifier
+from auxseg.nn.weights import initialise_backbone, save_weights
+from auxseg.stages.runtime import Runtime
+from auxseg.store import Header, file_digest
+from auxseg.training.loop import Paths, fit
+from auxseg.training.losses import Losses, classification_loss
+from auxseg.training.samples import Batch, CropDataset
+
+
+def run(
+    options: ClassifyJob, *, index: Path, weights: Path, history: Path, runtime: Runtime
+) -> None:
+    """Train the classifier; continues after the last whole epoch of an interrupted run."""
+    table = read_index(index)
+    model = options.model
+    torch.manual_seed(options.random_seed)
+    backbone = build_backbone(
+        model.backbone, model.output_stride, freeze_batch_norm=model.freeze_batch_norm
+    )
+    initialise_backbone(backbone, model.backbone, model.weights)
+    network = Classifier(backbone, len(table.classes))
+    inputs = {"index": file_digest(index)}
+    fit(
+        network,
+        CropDataset(table.split("train"), options, options.random_seed),
+        _losses,
+        options,
+        fingerprint=Header("classifier", to_json(options), inputs).fingerprint(),
+        paths=Paths.beside(weights, history),
+        runtime=runtime,
+    )
+    description = {
+        "kind": "classifier",
+        "classes": table.classes,
+        "model": model.model_dump(mode="json"),
+        "options": options.model_dump(mode="json"),
+        "inputs": inputs,
+    }
+    save_weights(weights, network, description)
+
+
+def _losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
+    return {"classification": classification_loss(network(images), batch["classes"])}

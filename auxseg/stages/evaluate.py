@@ -1,0 +1,132 @@
+"""Scores a round: mIoU of its predictions, quality of its pseudo labels and saliency.
+
+Reads:  index.h5, masks.h5, the round's labels, saliency and predictions.
+Writes: round{r}/metrics.csv, a row a figure with its split, scales, flip, CRF and number of
+        images, and round{r}/per_class.csv. Both have no rows where the data set has no masks.
+
+Precision, recall and IoU are means over background and classes. A pixel that pseudo labels ignore
+counts as missed in recall and IoU.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from auxseg.config import EvaluateOptions
+from auxseg.datasets.index_file import Index, read_index
+from auxseg.metrics import Confusion, mean
+from auxseg.ops.saliency_measures import SaliencyMeasures
+from auxseg.stages.runtime import progress
+from auxseg.store import MapReader, write_atomically
+
+METRIC_COLUMNS = ["subject", "split", "scales", "flip", "crf", "images", "metric", "value"]
+CLASS_COLUMNS = [
+    "subject", "split", "scales", "flip", "crf", "class", "iou", "precision", "recall"
+]  # fmt: skip
+
+
+def run(
+    options: EvaluateOptions,
+    *,
+    index: Path,
+    masks: Path,
+    labels: Path,
+    saliency: Path,
+    metrics: Path,
+    per_class: Path,
+    predictions: Path | None = None,
+) -> None:
+    """Write metrics.csv and per_class.csv of one round."""
+    table = read_index(index)
+    figures: list[dict[str, Any]] = []
+    classes: list[dict[str, Any]] = []
+    with MapReader(masks, "masks") as truth:
+        with MapReader(labels, "labels") as maps:
+            subject = {"subject": "labels", "split": "train"}
+            for counts in _count(truth, maps, table, 1):
+                figures += _figures(subject, counts, ("precision", "recall", "miou", "ignored"))
+                classes += _per_class(subject, counts, table)
+        if predictions is not None:
+            with MapReader(predictions, "predictions") as maps:
+                variants = maps.attributes["variants"]
+                made_by = json.loads(maps.attributes["options"])
+                counted = _count(truth, maps, table, len(variants))
+                for variant, counts in zip(variants, counted, strict=False):
+                    subject = _subject(variant, maps.attributes["split"], made_by)
+                    figures += _figures(subject, counts, ("miou",))
+                    classes += _per_class(subject, counts, table)
+        if options.saliency:
+            with MapReader(saliency, "saliency") as maps:
+                figures += _saliency_figures(truth, maps)
+    _write(metrics, figures, METRIC_COLUMNS)
+    _write(per_class, classes, CLASS_COLUMNS)
+
+
+def _count(truth: MapReader, maps: MapReader, index: Index, planes: int) -> list[Confusion]:
+    """A confusion matrix a plane, over the images that have a mask; none if no image has."""
+    counts = [Confusion(len(index.classes) + 1) for _ in range(planes)]
+    ids = [image_id for image_id in maps.ids() if image_id in truth]
+    for image_id in progress(ids, f"evaluate {maps.attributes['kind']}", len(ids)):
+        mask = truth.read(image_id)
+        predicted = maps.read(image_id)
+        for count, plane in zip(counts, predicted.reshape(planes, *mask.shape), strict=True):
+            count.add(mask, plane)
+    return counts if ids else []
+
+
+def _subject(variant: str, split: str, made_by: dict[str, Any]) -> dict[str, Any]:
+    many = variant.startswith("multiscale")
+    return {
+        "subject": "predictions",
+        "split": split,
+        "scales": " ".join(f"{s:g}" for s in made_by["scales"]) if many else "1",
+        "flip": bool(made_by["flip"]) if many else False,
+        "crf": variant.endswith("+crf"),
+    }
+
+
+def _figures(
+    subject: dict[str, Any], counts: Confusion, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    values = {
+        "precision": mean(counts.precision()),
+        "recall": mean(counts.recall()),
+        "miou": mean(counts.iou()),
+        "ignored": counts.ignored(),
+    }
+    return [
+        {**subject, "images": counts.images, "metric": name, "value": values[name]}
+        for name in names
+    ]
+
+
+def _per_class(subject: dict[str, Any], counts: Confusion, index: Index) -> list[dict[str, Any]]:
+    columns = zip(
+        ("background", *index.classes),
+        counts.iou(),
+        counts.precision(),
+        counts.recall(),
+        strict=True,
+    )
+    return [
+        {**subject, "class": name, "iou": iou, "precision": precision, "recall": recall}
+        for name, iou, precision, recall in columns
+    ]
+
+
+def _saliency_figures(truth: MapReader, maps: MapReader) -> list[dict[str, Any]]:
+    ids = [image_id for image_id in maps.ids() if image_id in truth]
+    if not ids:
+        return []
+    measures = SaliencyMeasures()
+    for image_id in progress(ids, "evaluate saliency", len(ids)):
+        measures.add(truth.read(image_id), maps.read(image_id))
+    subject = {"subject": "saliency", "split": "train", "images": len(ids)}
+    return [{**subject, "metric": name, "value": v} for name, v in measures.values().items()]
+
+
+def _write(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
+    frame = pd.DataFrame(rows, columns=columns)
+    write_atomically(path, frame.to_csv(index=False, float_format="%.6f").encode())

