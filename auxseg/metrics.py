@@ -31,10 +31,11 @@ class Confusion:
             raise ValueError(f"truth {truth.shape} and prediction {predicted.shape} differ in size")
         rows, columns = self.counts.shape
         known = truth != IGNORE
+        for indices in (truth, predicted):
+            if indices[indices != IGNORE].max(initial=0) >= rows:
+                raise ValueError(f"an index above {rows - 1} that is not 255")
         true = truth[known].astype(np.int64)
         guess = np.where(predicted == IGNORE, rows, predicted)[known].astype(np.int64)
-        if true.max(initial=0) >= rows or guess.max(initial=0) > rows:
-            raise ValueError(f"an index above {rows - 1} that is not 255")
         self.counts += np.bincount(true * columns + guess, minlength=rows * columns).reshape(
             rows, columns
         )

@@ -1,5 +1,6 @@
 """Feature extractors: any timm or torchvision classifier, dilated to output stride 8 or 16."""
 
+import difflib
 from typing import Any
 
 import timm
@@ -107,7 +108,7 @@ def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool
 
 def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
     if not timm.is_model(name):
-        close = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        close = difflib.get_close_matches(name, timm.list_models(), n=4)
         hint = f", for instance {', '.join(close)}" if close else ""
         raise UserError(f"model.backbone: timm has no model {name!r}; use one of its names{hint}.")
     try:

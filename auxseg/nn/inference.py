@@ -13,6 +13,7 @@ from auxseg.nn.network import normalise
 _SMALLEST_SIDE = 32
 
 
+@torch.inference_mode()
 def average_maps(
     image: np.ndarray,
     backbone: Backbone,

@@ -11,7 +11,7 @@ from auxseg.nn.backbones import Backbone, build_backbone
 from auxseg.nn.branches import ClassificationHead, DenseBranch
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Fabric's precision conversion assigns to the fields
 class Outputs:
     """What the network says of a batch; h x w is the backbone's grid, N = h * w.
 

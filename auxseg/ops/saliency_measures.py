@@ -1,7 +1,7 @@
 """Quality of saliency maps: MAE, maximal F-measure, S-measure, IoU."""
 
 import numpy as np
-from py_sod_metrics import MAE, Fmeasure, Smeasure
+from py_sod_metrics import MAE, FmeasureHandler, FmeasureV2, Smeasure
 
 from auxseg.datasets.record import BACKGROUND, IGNORE
 
@@ -17,7 +17,9 @@ class SaliencyMeasures:
 
     def __init__(self) -> None:
         self._mae = MAE()
-        self._f_measure = Fmeasure()
+        self._f_measure = FmeasureV2(
+            {"fm": FmeasureHandler(with_dynamic=True, with_adaptive=False)}
+        )
         self._s_measure = Smeasure()
         self._intersection = 0
         self._union = 0
@@ -36,7 +38,7 @@ class SaliencyMeasures:
         """Means over images, each in [0, 1]; iou is over all pixels, at 0.5."""
         return {
             "mae": float(self._mae.get_results()["mae"]),
-            "max_f": float(self._f_measure.get_results()["fm"]["curve"].max()),
+            "max_f": float(self._f_measure.get_results()["fm"]["dynamic"].max()),
             "s_measure": float(self._s_measure.get_results()["sm"]),
             "iou": self._intersection / max(1, self._union),
         }

@@ -23,7 +23,6 @@ from auxseg.store import Header, MapWriter, file_digest
 _SHRINK = 4
 
 
-@torch.inference_mode()
 def run(options: CamOptions, *, index: Path, weights: Path, cam: Path, runtime: Runtime) -> None:
     """Write cam.h5; continues an interrupted run."""
     entries = {entry.id: entry for entry in read_index(index).split("train")}

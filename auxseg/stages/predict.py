@@ -77,16 +77,15 @@ def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> 
     """For each image what `segment_image` takes: the network's share of the work."""
 
     def probabilities(image: np.ndarray, scales: tuple[float, ...], flip: bool) -> np.ndarray:
-        with torch.inference_mode():
-            return average_maps(
-                image,
-                network.backbone,
-                lambda images: network(images).refined_segmentation,
-                scales=scales,
-                flip=flip,
-                size=image.shape[:2],
-                activation=torch.nn.Softmax(dim=1),
-            )
+        return average_maps(
+            image,
+            network.backbone,
+            lambda images: network(images).refined_segmentation,
+            scales=scales,
+            flip=flip,
+            size=image.shape[:2],
+            activation=torch.nn.Softmax(dim=1),
+        )
 
     for entry in entries:
         image = read_image(entry.image)

@@ -107,15 +107,14 @@ def _jobs(
     for entry in entries:
         image = read_image(entry.image)
         classes = np.flatnonzero(entry.labels)
-        with torch.inference_mode():
-            maps = average_maps(
-                image,
-                network.backbone,
-                partial(_maps, network, classes),
-                scales=options.scales,
-                flip=options.flip,
-                size=image.shape[:2],
-            )
+        maps = average_maps(
+            image,
+            network.backbone,
+            partial(_maps, network, classes),
+            scales=options.scales,
+            flip=options.flip,
+            size=image.shape[:2],
+        )
         saliency = from_bytes(coarse.read(entry.id))
         if network.saliency is not None:
             saliency = (saliency + maps[-1]) / 2

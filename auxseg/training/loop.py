@@ -94,8 +94,8 @@ def fit(
             batch = {name: value.to(fabric.device) for name, value in batch.items()}
             losses = losses_of(model, normalise(batch["image"], network.backbone), batch)
             loss = total(losses)
-            row = {"epoch": epoch, "step": step, "learning_rate": rate, "loss": loss.item()}
-            row |= {name: value.item() for name, value in losses.items()}
+            row = {"epoch": epoch, "step": step, "learning_rate": rate}
+            row |= {name: value.item() for name, value in losses.items()} | {"loss": loss.item()}
             refuse_nan(row)
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)

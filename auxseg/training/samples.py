@@ -127,8 +127,8 @@ def draw_window(
     height, width = shape
     spare_x = width * scale - options.crop_size
     spare_y = height * scale - options.crop_size
-    left = random.uniform(min(spare_x, 0.0), max(spare_x, 0.0))
-    top = random.uniform(min(spare_y, 0.0), max(spare_y, 0.0))
+    left = round(random.uniform(min(spare_x, 0.0), max(spare_x, 0.0)))
+    top = round(random.uniform(min(spare_y, 0.0), max(spare_y, 0.0)))
     # Pixel centres: source = (crop + 0.5 + offset) / scale - 0.5, x measured from the other side
     # when mirrored.
     step = 1.0 / scale

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from auxseg.errors import UserError
+from auxseg.nn.backbones import build_backbone
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "resnet18", "tf_efficientnet_lite0"])
+@pytest.mark.parametrize("stride", [8, 16])
+def test_a_backbone_is_dilated_to_the_stride_asked_for(name, stride):
+    backbone = build_backbone(name, stride).eval()
+
+    features = backbone(torch.zeros(1, 3, 64, 96))
+
+    assert features.shape == (1, backbone.channels, 64 // stride, 96 // stride)
+
+
+def test_torchvision_resnet_is_dilated_too():
+    features = build_backbone("torchvision/resnet50", 16).eval()(torch.zeros(1, 3, 64, 64))
+
+    assert features.shape == (1, 2048, 4, 4)
+
+
+def test_frozen_batch_norm_stays_as_it_is_in_training():
+    backbone = build_backbone("test_efficientnet").train()
+    before = {k: v.clone() for k, v in backbone.state_dict().items() if "running" in k}
+
+    backbone(torch.randn(2, 3, 64, 64))
+
+    assert before
+    assert all(torch.equal(v, backbone.state_dict()[k]) for k, v in before.items())
+
+
+def test_free_batch_norm_learns():
+    backbone = build_backbone("test_efficientnet", freeze_batch_norm=False).train()
+    before = backbone.state_dict()["body.model.bn1.running_mean"].clone()
+
+    backbone(torch.randn(2, 3, 64, 64))
+
+    assert not torch.equal(before, backbone.state_dict()["body.model.bn1.running_mean"])
+
+
+def test_an_unknown_name_is_refused_with_known_ones():
+    with pytest.raises(UserError, match=r"timm has no model 'resnet19'.*for instance .*resnet18"):
+        build_backbone("resnet19")
+
+
+def test_an_unknown_torchvision_name_is_refused_with_known_ones():
+    with pytest.raises(UserError, match="use torchvision/resnet50 or torchvision/resnet101"):
+        build_backbone("torchvision/vgg16")
+
+
+@pytest.mark.parametrize("name", ["test_vit", "vgg11"])
+def test_a_stride_that_the_backbone_cannot_do_is_refused(name):
+    with pytest.raises(UserError, match=r"use another output_stride or backbone\.$"):
+        build_backbone(name, 8)

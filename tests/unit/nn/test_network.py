@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from auxseg.config import ModelOptions
+from auxseg.errors import UserError
+from auxseg.nn.affinity import propagate
+from auxseg.nn.backbones import build_backbone
+from auxseg.nn.network import AuxSegNet, build_network, normalise
+
+CLASSES = 3
+
+
+def network(branches: str = "all", affinity: str = "cross-task") -> AuxSegNet:
+    torch.manual_seed(0)
+    return build_network(
+        "test_efficientnet", CLASSES, branches=branches, affinity=affinity, dense_channels=8
+    ).eval()
+
+
+def images() -> torch.Tensor:
+    return torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+
+
+def test_every_output_has_its_documented_shape():
+    outputs = network()(images())
+
+    assert outputs.class_logits.shape == (2, CLASSES)
+    assert outputs.cam.shape == (2, CLASSES, 4, 6)
+    assert outputs.segmentation.shape == outputs.refined_segmentation.shape == (2, 4, 4, 6)
+    assert outputs.saliency.shape == outputs.refined_saliency.shape == (2, 1, 4, 6)
+    assert outputs.affinity.shape == (2, 24, 24)
+
+
+def test_refined_predictions_are_the_initial_ones_under_the_affinity():
+    outputs = network()(images())
+
+    expected = propagate(outputs.affinity, outputs.segmentation)
+    assert torch.allclose(outputs.refined_segmentation, expected)
+    assert torch.allclose(outputs.propagate(outputs.saliency), outputs.refined_saliency)
+
+
+def test_the_cam_averaged_over_positions_is_the_class_logit():
+    outputs = network()(images())
+
+    assert torch.allclose(outputs.cam.mean(dim=(2, 3)), outputs.class_logits, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "branches, has_classes, has_saliency",
+    [("seg", False, False), ("seg+cls", True, False), ("seg+sal", False, True)],
+)
+def test_branches_left_out_leave_their_outputs_out(branches, has_classes, has_saliency):
+    outputs = network(branches, affinity="none")(images())
+
+    assert (outputs.cam is not None) == (outputs.class_logits is not None) == has_classes
+    assert (outputs.saliency is not None) == has_saliency
+    assert outputs.segmentation.shape == (2, 4, 4, 6)
+
+
+def test_without_affinity_refined_predictions_are_the_initial_ones():
+    outputs = network(affinity="none")(images())
+
+    assert outputs.affinity is None
+    assert torch.equal(outputs.refined_segmentation, outputs.segmentation)
+    assert torch.equal(outputs.propagate(outputs.cam), outputs.cam)
+
+
+@pytest.mark.parametrize("affinity", ["seg", "sal"])
+def test_one_tasks_affinity_refines_both_tasks(affinity):
+    outputs = network(affinity=affinity)(images())
+
+    assert torch.allclose(outputs.affinity.sum(dim=2), torch.ones(2, 24), atol=1e-5)
+    assert torch.allclose(outputs.refined_saliency, outputs.propagate(outputs.saliency))
+
+
+def test_images_are_normalised_as_the_backbone_was_trained():
+    backbone = build_backbone("tf_efficientnet_lite0")
+
+    white = normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8), backbone)
+
+    assert torch.allclose(white, torch.ones(1, 3, 2, 2))
+
+
+def test_images_that_are_not_bytes_are_refused():
+    with pytest.raises(UserError, match="must be uint8"):
+        normalise(torch.zeros(1, 3, 2, 2), build_backbone("test_efficientnet"))
+
+
+def test_options_of_the_model_build_the_network_they_name():
+    options = ModelOptions(backbone="test_efficientnet", dense_channels=16)
+
+    built = build_network(num_classes=2, **options.model_dump(exclude={"weights"}))
+
+    assert built.segmentation.predict.weight.shape == (3, 16, 1, 1)

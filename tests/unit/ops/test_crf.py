@@ -1,0 +1,45 @@
+import numpy as np
+
+from auxseg.config import SaliencyCrfOptions, SegmentationCrfOptions
+from auxseg.ops.crf import refine_saliency, refine_segmentation
+
+
+def half_red_half_blue(side: int = 40) -> np.ndarray:
+    image = np.zeros((side, side, 3), dtype=np.uint8)
+    image[:, : side // 2, 0] = 200
+    image[:, side // 2 :, 2] = 200
+    return image
+
+
+def test_saliency_spreads_to_the_edge_of_the_colour_and_not_beyond():
+    image = half_red_half_blue()
+    saliency = np.full((40, 40), 0.2)
+    saliency[:, :14] = 0.9  # the object is the red half, 20 columns
+
+    refined = refine_saliency(image, saliency, SaliencyCrfOptions(iterations=5))
+
+    assert refined.shape == (40, 40)
+    assert (refined[:, :20] > 0.5).mean() > 0.95
+    assert (refined[:, 20:] < 0.5).all()
+
+
+def test_marginals_of_all_labels_add_up_to_one_and_a_wrong_pixel_is_outvoted():
+    image = half_red_half_blue()
+    probabilities = np.empty((3, 40, 40), dtype=np.float32)
+    probabilities[0], probabilities[1], probabilities[2] = 0.1, 0.8, 0.1
+    probabilities[:, :, 20:] = probabilities[[1, 0, 2], :, 20:]
+    probabilities[:, 5, 5] = (0.6, 0.3, 0.1)
+
+    refined = refine_segmentation(image, probabilities, SegmentationCrfOptions())
+
+    assert np.allclose(refined.sum(axis=0), 1, atol=1e-4)
+    assert (refined.argmax(axis=0)[:, :20] == 1).all()
+    assert (refined.argmax(axis=0)[:, 20:] == 0).all()
+
+
+def test_certain_probabilities_of_zero_and_one_stay_finite():
+    image = half_red_half_blue(8)
+    saliency = np.zeros((8, 8))
+    saliency[:, :4] = 1.0
+
+    assert np.isfinite(refine_saliency(image, saliency, SaliencyCrfOptions())).all()

@@ -1,0 +1,163 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from auxseg.config import ClassifyOptions
+from auxseg.datasets.index_file import Entry
+from auxseg.errors import UserError
+from auxseg.nn.backbones import build_backbone
+from auxseg.nn.network import Classifier
+from auxseg.stages.runtime import Runtime
+from auxseg.training.loop import Paths, fit, parameter_groups, refuse_nan, set_rate
+from auxseg.training.losses import classification_loss
+from auxseg.training.samples import CropDataset
+
+
+def network() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(build_backbone("test_efficientnet", freeze_batch_norm=False), 2)
+
+
+def losses(model, images, batch):
+    return {"classification": classification_loss(model(images), batch["classes"])}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Entry]:
+    """Reddish and bluish noise: two classes that a network learns at once."""
+    random = np.random.default_rng(0)
+    entries = []
+    for number in range(8):
+        photo = random.integers(0, 120, (40, 40, 3)).astype(np.uint8)
+        photo[..., 2 * (number % 2)] += 130
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(photo).save(path)
+        labels = np.arange(2) == number % 2
+        entries.append(Entry(str(number), "train", path, 40, 40, labels, None))
+    return entries
+
+
+def train(photos: list[Entry], folder: Path, epochs: int, stop_after: int | None = None, **changes):
+    """Train and return the network; `stop_after` steps, as a kill would."""
+    options = ClassifyOptions(
+        **{"epochs": epochs, "batch_size": 4, "crop_size": 32, "learning_rate": 0.05, **changes}
+    )
+    model = network()
+    steps = 0
+
+    def interrupted(*arguments):
+        nonlocal steps
+        steps += 1
+        if stop_after is not None and steps > stop_after:
+            raise KeyboardInterrupt
+        return losses(*arguments)
+
+    paths = Paths.beside(folder / "weights.safetensors", folder / "history.csv")
+    data = CropDataset(photos, options, seed=0)
+    try:
+        fit(model, data, interrupted, options, fingerprint="x", paths=paths, runtime=Runtime(1))
+    except KeyboardInterrupt:
+        assert stop_after is not None
+    return model
+
+
+def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_training_lowers_the_loss(photos, tmp_path):
+    train(photos, tmp_path, epochs=8)
+
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history.loss.tail(4).mean() < 0.5 * history.loss.head(4).mean()
+
+
+def test_the_history_has_a_row_a_step_and_the_rate_follows_the_poly_schedule(photos, tmp_path):
+    train(photos, tmp_path, epochs=2)
+
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history.step.tolist() == [0, 1, 2, 3]
+    assert history.epoch.tolist() == [0, 0, 1, 1]
+    expected = [0.05 * (1 - step / 4) ** 0.9 for step in range(4)]
+    assert history.learning_rate.tolist() == pytest.approx(expected)
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(photos, tmp_path):
+    whole = train(photos, tmp_path / "whole", epochs=4)
+
+    train(photos, tmp_path / "cut", epochs=4, stop_after=5)
+    resumed = train(photos, tmp_path / "cut", epochs=4)
+
+    assert equal(whole, resumed)
+    assert (tmp_path / "whole/history.csv").read_text() == (
+        tmp_path / "cut/history.csv"
+    ).read_text()
+
+
+def test_a_finished_training_is_not_trained_again(photos, tmp_path):
+    first = train(photos, tmp_path, epochs=1)
+
+    again = train(photos, tmp_path, epochs=1, stop_after=0)
+
+    assert equal(first, again)
+
+
+def test_event_files_are_left_for_tensorboard(photos, tmp_path):
+    train(photos, tmp_path, epochs=1)
+
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos, tmp_path):
+    train(photos, tmp_path, epochs=2, stop_after=2)
+    checkpoint = (tmp_path / "checkpoint.pt").read_bytes()
+
+    with pytest.raises(UserError, match=r"the classification loss is nan in epoch 1, step 2"):
+        fit(
+            network(),
+            CropDataset(
+                photos, options := ClassifyOptions(epochs=2, batch_size=4, crop_size=32), 0
+            ),
+            lambda model, images, batch: {
+                name: value * torch.nan for name, value in losses(model, images, batch).items()
+            },
+            options,
+            fingerprint="x",
+            paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
+            runtime=Runtime(1),
+        )
+    assert (tmp_path / "checkpoint.pt").read_bytes() == checkpoint
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_every_value_that_is_not_finite_is_refused(value):
+    with pytest.raises(UserError, match="lower learning_rate"):
+        refuse_nan({"epoch": 1, "step": 7, "segmentation": value})
+
+
+def test_new_layers_learn_faster_by_their_factor():
+    options = ClassifyOptions(learning_rate=0.01, head_rate_factor=10)
+    optimiser = torch.optim.SGD(parameter_groups(network(), options), momentum=0.9)
+
+    rate = set_rate(optimiser, options, progress=0.0)
+
+    assert rate == 0.01
+    assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([0.01, 0.1])
+    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(
+        list(network().parameters())
+    )
+
+
+def test_paths_lie_beside_the_weights():
+    paths = Paths.beside(Path("run/round0/weights.safetensors"), Path("run/round0/history.csv"))
+
+    assert dataclasses.asdict(paths) == {
+        "checkpoint": Path("run/round0/checkpoint.pt"),
+        "history": Path("run/round0/history.csv"),
+        "tensorboard": Path("run/round0/tensorboard"),
+    }

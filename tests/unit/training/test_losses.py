@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+
+from auxseg.config import ModelOptions, TrainJob
+from auxseg.nn.network import Outputs
+from auxseg.training.losses import (
+    multi_task_losses,
+    saliency_loss,
+    segmentation_loss,
+    total,
+)
+
+
+def test_segmentation_loss_is_the_mean_over_pixels_that_are_not_ignored():
+    logits = torch.zeros(1, 2, 1, 2)
+    logits[0, 1, 0, 1] = 100.0
+    labels = torch.tensor([[[1, 255]]], dtype=torch.uint8)
+
+    assert segmentation_loss(logits, labels).item() == pytest.approx(math.log(2))
+
+
+def test_a_crop_that_is_ignored_everywhere_has_loss_zero():
+    everywhere = torch.full((1, 4, 4), 255, dtype=torch.uint8)
+
+    assert segmentation_loss(torch.randn(1, 3, 2, 2), everywhere).item() == 0
+    assert saliency_loss(torch.randn(1, 1, 2, 2), everywhere).item() == 0
+
+
+def test_saliency_loss_is_binary_cross_entropy_of_known_pixels():
+    logits = torch.tensor([[[[0.0, 2.0, -50.0]]]])
+    salient = torch.tensor([[[1, 0, 255]]], dtype=torch.uint8)
+
+    expected = (math.log(2) + math.log(1 + math.exp(2))) / 2
+    assert saliency_loss(logits, salient).item() == pytest.approx(expected)
+
+
+def outputs(saliency: bool = True, affinity: bool = True) -> Outputs:
+    dense = torch.randn(2, 3, 4, 4)
+    salient = torch.randn(2, 1, 4, 4) if saliency else None
+    return Outputs(
+        class_logits=torch.randn(2, 2),
+        cam=torch.randn(2, 2, 4, 4),
+        segmentation=dense,
+        refined_segmentation=dense,
+        saliency=salient,
+        refined_saliency=salient,
+        affinity=torch.eye(16).expand(2, 16, 16) if affinity else None,
+    )
+
+
+BATCH = {
+    "classes": torch.ones(2, 2),
+    "segmentation": torch.ones(2, 8, 8, dtype=torch.uint8),
+    "saliency": torch.ones(2, 8, 8, dtype=torch.uint8),
+}
+
+
+def test_all_five_losses_are_there_and_weighted():
+    plain = multi_task_losses(given := outputs(), BATCH, TrainJob())
+    weighted = multi_task_losses(
+        given, BATCH, TrainJob(saliency_weight=2, classification_weight=0.5, segmentation_weight=3)
+    )
+
+    factors = {
+        "classification": 0.5,
+        "segmentation": 3,
+        "refined_segmentation": 3,
+        "saliency": 2,
+        "refined_saliency": 2,
+    }
+    assert plain.keys() == factors.keys()
+    for name, factor in factors.items():
+        assert weighted[name].item() == pytest.approx(factor * plain[name].item())
+    assert total(plain).item() == pytest.approx(sum(v.item() for v in plain.values()))
+
+
+def test_absent_branches_and_affinity_leave_their_losses_out():
+    job = TrainJob(model=ModelOptions(branches="seg+cls", affinity="none"))
+
+    losses = multi_task_losses(outputs(saliency=False, affinity=False), BATCH, job)
+
+    assert losses.keys() == {"classification", "segmentation"}

@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from auxseg.config import ClassifyOptions
+from auxseg.datasets.index_file import Entry
+from auxseg.store import Header, MapWriter
+from auxseg.training.samples import CropDataset, EpochSampler, batches, cut, draw_window, jitter
+
+PLAIN = {"min_scale": 1.0, "max_scale": 1.0, "flip": False, "color_jitter": 0.0}
+
+
+def options(**changes) -> ClassifyOptions:
+    return ClassifyOptions(**{"crop_size": 32, **changes})
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict:
+    """Four photographs whose red is their label: crops can be checked against each other."""
+    random = np.random.default_rng(0)
+    entries = []
+    with (
+        MapWriter(tmp_path / "labels.h5", Header("labels")) as labels,
+        MapWriter(tmp_path / "saliency.h5", Header("saliency")) as saliency,
+    ):
+        for number in range(4):
+            label = np.kron(random.integers(0, 3, (5, 6)), np.ones((8, 8))).astype(np.uint8)
+            photo = np.stack([label * 80, (label > 0) * 200, label * 0], axis=2).astype(np.uint8)
+            path = tmp_path / f"{number}.png"
+            Image.fromarray(photo).save(path)
+            labels.put(str(number), label)
+            saliency.put(str(number), np.where(label > 0, 200, 100).astype(np.uint8))
+            classes = np.array([number % 2 == 0, True])
+            entries.append(Entry(str(number), "train", path, 40, 48, classes, None))
+    return {
+        "entries": entries,
+        "labels": tmp_path / "labels.h5",
+        "saliency": tmp_path / "saliency.h5",
+    }
+
+
+def dataset(data: dict, seed: int = 0, **changes) -> CropDataset:
+    files = {"labels": data["labels"], "saliency": data["saliency"]}
+    return CropDataset(data["entries"], options(**changes), seed, **files)
+
+
+def test_image_and_labels_are_cut_from_the_same_place(data):
+    sample = dataset(data, **{**PLAIN, "flip": True})[(0, 1)]
+
+    assert sample["image"].shape == (3, 32, 32)
+    assert torch.equal(sample["image"][0], sample["segmentation"] * 80)
+    assert torch.equal(sample["saliency"] == 1, sample["segmentation"] > 0)
+
+
+def test_scaled_labels_follow_the_scaled_image(data):
+    sample = dataset(data, min_scale=0.7, max_scale=1.3, color_jitter=0.0)[(2, 3)]
+
+    known = sample["segmentation"] != 255
+    apart = (sample["image"][1] > 100) != (sample["segmentation"] > 0)
+    assert known.float().mean() > 0.5
+    assert apart[known].float().mean() < 0.01
+
+
+def test_padding_is_grey_in_the_image_and_ignored_in_labels(data):
+    sample = dataset(data, **{**PLAIN, "crop_size": 64})[(0, 0)]
+
+    padded = sample["segmentation"] == 255
+    assert padded.sum() == 64 * 64 - 40 * 48
+    assert torch.equal(padded, sample["saliency"] == 255)
+    assert (sample["image"][2][padded] == 127).all()
+
+
+def test_image_level_labels_alone_need_no_artifact(data):
+    sample = CropDataset(data["entries"], options(), 0)[(0, 0)]
+
+    assert sample.keys() == {"image", "classes"}
+    assert sample["classes"].tolist() == [1.0, 1.0]
+
+
+def test_a_sample_depends_on_seed_epoch_and_position_alone(data):
+    first = dataset(data)[(3, 2)]
+    again = dataset(data)
+    again[(0, 0)], again[(3, 1)]
+
+    assert all(torch.equal(first[name], again[(3, 2)][name]) for name in first)
+    assert not torch.equal(first["image"], again[(4, 2)]["image"])
+    assert not torch.equal(first["image"], dataset(data, seed=1)[(3, 2)]["image"])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_loading_processes_gives_the_same_batches(data, workers):
+    def all_batches(workers: int) -> list[torch.Tensor]:
+        loader = batches(dataset(data), 2, workers)
+        loader.sampler.epoch = 1
+        return [batch["image"] for batch in loader]
+
+    alone, many = all_batches(0), all_batches(workers)
+
+    assert len(alone) == 2
+    assert all(torch.equal(a, b) for a, b in zip(alone, many, strict=True))
+
+
+def test_each_epoch_has_every_position_once_in_an_order_of_its_own():
+    sampler = EpochSampler(50, seed=0)
+    first = [position for _, position in sampler]
+    sampler.epoch = 1
+    second = list(sampler)
+
+    assert sorted(first) == list(range(50))
+    assert {epoch for epoch, _ in second} == {1}
+    assert [position for _, position in second] != first
+
+
+def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(data):
+    assert len(batches(dataset(data), 3, 0)) == 1
+    assert len(batches(dataset(data), 5, 0)) == 1
+
+
+def test_a_mirrored_window_mirrors_the_crop_exactly():
+    image = np.arange(40 * 32, dtype=np.uint8).reshape(40, 32)
+    settings = options(min_scale=1.0, max_scale=1.0)
+    windows = [draw_window((32, 32), settings, np.random.default_rng(s)) for s in range(20)]
+    plain = next(w for w in windows if w[0, 0] > 0)
+    mirrored = next(w for w in windows if w[0, 0] < 0)
+
+    first = cut(image[:32], plain, 32, cv2.INTER_NEAREST, 0)
+    second = cut(image[:32], mirrored, 32, cv2.INTER_NEAREST, 0)
+
+    assert np.array_equal(first, image[:32])
+    assert np.array_equal(second, image[:32, ::-1])
+
+
+def test_crops_stay_inside_an_image_that_is_large_enough():
+    image = np.full((100, 120), 5, dtype=np.uint8)
+
+    for seed in range(30):
+        window = draw_window(image.shape, options(), np.random.default_rng(seed))
+        assert (cut(image, window, 32, cv2.INTER_NEAREST, 0) == 5).all()
+
+
+def test_jitter_of_strength_zero_changes_nothing_and_more_changes_colours_only_in_range():
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+
+    assert np.array_equal(jitter(image, 0.0, np.random.default_rng(1)), image)
+    changed = jitter(image, 0.3, np.random.default_rng(1))
+    assert changed.dtype == np.uint8
+    assert not np.array_equal(changed, image)
