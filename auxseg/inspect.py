@@ -1,0 +1,218 @@
+"""What an artifact holds, in words and as a picture: `auxseg inspect FILE.h5`."""
+
+import difflib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from auxseg.datasets.index_file import KIND as INDEX
+from auxseg.datasets.index_file import Index, read_index
+from auxseg.datasets.record import IGNORE
+from auxseg.errors import UserError
+from auxseg.report.palette import full_palette, heat_colors
+from auxseg.store import MapReader, read_table, write_atomically
+
+_HEADER = {
+    "kind",
+    "format_version",
+    "auxseg_version",
+    "options",
+    "inputs",
+    "created",
+    "complete",
+    "content",
+}
+_CLASS_KINDS = {"labels", "masks", "predictions"}
+_DIGEST_LETTERS = 12
+
+
+def describe(path: Path, image_id: str | None = None, limit: int = 10) -> str:
+    """An artifact in words: what it is, what made it, and its images or one of them.
+
+    Args:
+        path: any .h5 file of a run.
+        image_id: tell of this image's map, or this row, with its statistics.
+        limit: ids listed at most.
+
+    Raises:
+        UserError: not a complete artifact, or an id that it does not hold.
+    """
+    if _is_index(path):
+        attributes, columns = read_table(path, INDEX)
+        body = list(_describe_index(path, columns, image_id, limit))
+    else:
+        with MapReader(path) as maps:
+            attributes = maps.attributes
+            body = list(_describe_maps(maps, image_id, limit))
+    return "\n".join([str(path), *_header_lines(attributes), *body])
+
+
+def write_picture(path: Path, image_id: str, picture: Path) -> None:
+    """Write one image's map as a PNG.
+
+    Classes become a palette PNG whose values are the class indices, saliency a grey one, CAMs heat;
+    several planes stand side by side.
+
+    Raises:
+        UserError: not an artifact of maps, an unknown id, or a picture that is not a .png.
+    """
+    if picture.suffix.lower() != ".png":
+        raise UserError(f"--picture {picture}: name a file that ends in .png.")
+    if _is_index(path):
+        raise UserError(f"{path}: a table has no pictures; inspect an artifact of maps.")
+    with MapReader(path) as maps:
+        _check_id(path, image_id, maps.ids())
+        image = _picture(str(maps.attributes["kind"]), maps.read(image_id), path)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    write_atomically(picture, buffer.getvalue())
+
+
+def _is_index(path: Path) -> bool:
+    with suppress(UserError):
+        read_table(path, INDEX)
+        return True
+    return False
+
+
+def _header_lines(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Kind, origin, inputs, the kind's own attributes, and options as YAML."""
+    inputs = json.loads(attributes["inputs"])
+    yield _line("kind", f"{attributes['kind']}, format {attributes['format_version']}")
+    yield _line("created", f"{attributes['created']} by auxseg {attributes['auxseg_version']}")
+    yield _line("content", str(attributes["content"])[:_DIGEST_LETTERS])
+    for name, digest in inputs.items():
+        yield _line(f"input {name}", digest[:_DIGEST_LETTERS])
+    for name in sorted(attributes.keys() - _HEADER):
+        yield _line(name, json.dumps(attributes[name], ensure_ascii=False))
+    options = json.loads(attributes["options"])
+    yield _line("options", "" if options else "none")
+    if options:
+        text = yaml.safe_dump(options, sort_keys=False, allow_unicode=True)
+        yield from (f"    {line}" for line in text.splitlines())
+
+
+def _describe_index(
+    path: Path, columns: Mapping[str, np.ndarray], image_id: str | None, limit: int
+) -> Iterator[str]:
+    ids = list(columns["id"])
+    yield _line("rows", str(len(ids)))
+    for name, column in columns.items():
+        yield _line(f"column {name}", f"{column.shape} {_type_name(column)}")
+    if image_id is None:
+        splits = dict(zip(ids, columns["split"], strict=True))
+        yield from _listing(ids, limit, splits.__getitem__)
+        return
+    _check_id(path, image_id, ids)
+    index = read_index(path)
+    entry = index.entries[ids.index(image_id)]
+    classes = [index.classes[k] for k in np.flatnonzero(entry.labels)]
+    yield from _heading(image_id)
+    yield _line("split", entry.split)
+    yield _line("image", f"{entry.image}, {entry.height} x {entry.width}")
+    yield _line("classes", ", ".join(classes))
+
+
+def _describe_maps(maps: MapReader, image_id: str | None, limit: int) -> Iterator[str]:
+    yield _line("maps", str(len(maps)))
+    if image_id is None:
+        yield from _listing(maps.ids(), limit, lambda i: _shape(maps.read(i)))
+        return
+    _check_id(maps.path, image_id, maps.ids())
+    values = maps.read(image_id)
+    yield from _heading(image_id)
+    yield _line("shape", _shape(values))
+    for name, value in maps.map_attributes(image_id).items():
+        yield _line(name, json.dumps(value, ensure_ascii=False))
+    if maps.attributes["kind"] in _CLASS_KINDS:
+        yield from _class_shares(values, maps)
+    elif values.size:
+        yield _line("values", _range(values))
+
+
+def _class_shares(values: np.ndarray, maps: MapReader) -> Iterator[str]:
+    """What share of the pixels has which class, a block a plane."""
+    names = _class_names(maps.path)
+    planes = values.reshape(-1, *values.shape[-2:])
+    titles = maps.attributes.get("variants", [""] * len(planes))
+    for title, plane in zip(titles, planes, strict=False):
+        if title:
+            yield f"  {title}"
+        for index, count in zip(*np.unique(plane, return_counts=True), strict=True):
+            name = names.get(int(index), "")
+            yield f"    {index:>3} {name:<14} {100 * count / plane.size:6.2f} %"
+
+
+def _class_names(path: Path) -> dict[int, str]:
+    """Names of class indices; without an index beside the artifact only the two that are fixed."""
+    index = _index_beside(path)
+    classes = index.classes if index else ()
+    return {0: "background", IGNORE: "ignored", **dict(enumerate(classes, start=1))}
+
+
+def _index_beside(path: Path) -> Index | None:
+    """The run's index.h5: in the artifact's folder or the one above."""
+    folder = path.resolve().parent
+    for candidate in (folder / "index.h5", folder.parent / "index.h5"):
+        if candidate.is_file():
+            return read_index(candidate)
+    return None
+
+
+def _picture(kind: str, values: np.ndarray, path: Path) -> Image.Image:
+    if kind == "cam":
+        return Image.fromarray(heat_colors(np.concatenate(list(values), axis=1)))
+    if kind == "saliency":
+        return Image.fromarray(values)
+    if kind not in _CLASS_KINDS:
+        raise UserError(f"{path}: no picture is known of {kind!r}.")
+    index = _index_beside(path)
+    planes = values.reshape(-1, *values.shape[-2:])
+    image = Image.fromarray(np.concatenate(list(planes), axis=1)).convert("P")
+    image.putpalette(full_palette(index.palette if index else ()).tobytes())
+    return image
+
+
+def _check_id(path: Path, image_id: str, ids: list[str]) -> None:
+    if image_id in ids:
+        return
+    close = difflib.get_close_matches(image_id, ids, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise UserError(f"{path}: has no image {image_id!r}{hint}; `auxseg inspect {path}` lists them.")
+
+
+def _listing(ids: list[str], limit: int, tell: Callable[[str], str]) -> Iterator[str]:
+    shown = ids[:limit]
+    width = max((len(image_id) for image_id in shown), default=0)
+    yield ""
+    yield f"ids ({len(shown)} of {len(ids)})"
+    yield from (f"  {image_id:<{width}}  {tell(image_id)}" for image_id in shown)
+
+
+def _heading(image_id: str) -> Iterator[str]:
+    yield ""
+    yield f"id {image_id}"
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<16}  {text}".rstrip()
+
+
+def _shape(values: np.ndarray) -> str:
+    return f"{values.shape} {values.dtype}"
+
+
+def _type_name(column: np.ndarray) -> str:
+    return "text" if column.dtype.kind == "O" else str(column.dtype)
+
+
+def _range(values: np.ndarray) -> str:
+    numbers = values.astype(np.float64)
+    return f"min {numbers.min():.4g}, mean {numbers.mean():.4g}, max {numbers.max():.4g}"

@@ -1,0 +1,77 @@
+"""The page of a run, from its template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from auxseg.report.provenance import Origin
+from auxseg.report.tables import Figure, RoundTable
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file of the page.
+
+    Attributes:
+        source: path relative to the page.
+        alt: what it shows, for who cannot see it.
+        caption: a sentence beside it.
+        width: in pixels as shown where there is room; None = all there is.
+    """
+
+    source: str
+    alt: str
+    caption: str
+    width: int | None = None
+
+
+@dataclass(frozen=True)
+class PanelGroup:
+    """The panels of one split."""
+
+    split: str
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the template shows.
+
+    Attributes:
+        counts: split -> number of images.
+        final: the headline figure, None where nothing could be scored.
+        per_class: (class, one cell a column) of the last round, columns named by
+            `per_class_columns`.
+        supervision: (what, sentence).
+    """
+
+    title: str
+    run: str
+    classes: Sequence[str]
+    colors: Sequence[tuple[int, int, int]]
+    counts: dict[str, int]
+    rounds: int
+    final: Figure | None
+    table: RoundTable
+    per_class_columns: Sequence[str]
+    per_class: Sequence[tuple[str, Sequence[str]]]
+    supervision: Sequence[tuple[str, str]]
+    plots: Sequence[Picture]
+    panels: Sequence[PanelGroup]
+    origins: Sequence[Origin]
+    version: str
+
+
+def render(page: Page) -> str:
+    """The whole page as HTML; every text is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html").render(page=page)

@@ -1,0 +1,261 @@
+"""The report's plots, drawn without a display; each function gives the bytes of one PNG."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from auxseg.report.tables import with_variants
+
+# Okabe and Ito's colours: told apart with any colour vision.
+BLUE, VERMILION, GREEN, ORANGE, PURPLE = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#e69f00",
+    "#cc79a7",
+)
+GREY = "#7a7f87"
+_INK = "#2d3036"
+_SOFT = "#676c75"
+_GRID = "#e6e8eb"
+_DPI = 200
+_WIDTH = 7.2
+
+_QUALITY = {
+    "precision": ("precision", BLUE),
+    "recall": ("recall", ORANGE),
+    "miou": ("mIoU", GREEN),
+    "ignored": ("ignored", GREY),
+}
+
+
+def plot_losses(histories: Mapping[str, pd.DataFrame]) -> bytes:
+    """A small plot a loss, a line a training, smoothed over a twentieth of its steps.
+
+    Args:
+        histories: training ("classifier", "round 0", ...) -> a row a step, numeric.
+    """
+    names = _loss_names(histories)
+    columns = min(3, len(names))
+    lines = math.ceil(len(names) / columns)
+    figure = Figure(figsize=(_WIDTH, 0.7 + 2.0 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    colors = _training_colors(list(histories))
+    for axis, name in zip(axes, names, strict=False):
+        for training, history in histories.items():
+            if name in history:
+                _draw_loss(axis, history, name, colors[training])
+        axis.set_ylim(bottom=0)
+        _dress(axis, "total" if name == "loss" else name.replace("_", " "))
+    for axis in axes[len(names) :]:
+        axis.remove()
+    for axis in axes[max(0, len(names) - columns) : len(names)]:
+        axis.set_xlabel("epoch", color=_SOFT, size=9)
+    _legend_above(figure, colors)
+    return _png(figure)
+
+
+def plot_miou(table: pd.DataFrame) -> bytes:
+    """The predictions' mIoU by round, a line a variant.
+
+    Args:
+        table: all rounds' metrics, as text.
+    """
+    rows = with_variants(table[(table["subject"] == "predictions") & (table["metric"] == "miou")])
+    if rows.empty:
+        return _nothing("No true masks of the evaluation split: nothing to score.")
+    variants = list(dict.fromkeys(rows["variant"]))
+    colors = dict(zip(variants, (GREY, BLUE, VERMILION, PURPLE), strict=False))
+    series = {name: _by_round(rows[rows["variant"] == name]) for name in variants}
+    title = f"mIoU of predictions on {_scope(rows)}, %"
+    return _png(_round_lines(series, colors, title, "trained in round"))
+
+
+def plot_pseudo_labels(table: pd.DataFrame) -> bytes:
+    """Precision, recall, mIoU and ignored share of the pseudo labels by round.
+
+    Args:
+        table: all rounds' metrics, as text.
+    """
+    rows = table[(table["subject"] == "labels") & table["metric"].isin(list(_QUALITY))]
+    if rows.empty:
+        return _nothing("No true masks of the training split: nothing to score.")
+    series = {
+        word: _by_round(rows[rows["metric"] == metric])
+        for metric, (word, _) in _QUALITY.items()
+        if (rows["metric"] == metric).any()
+    }
+    title = f"Pseudo labels against the true masks of {_scope(rows)}, %"
+    return _png(_round_lines(series, dict(_QUALITY.values()), title, "labels of round", bottom=0))
+
+
+def plot_per_class(table: pd.DataFrame) -> bytes:
+    """Bars of the last round's IoU of each class.
+
+    Args:
+        table: per-class rows of one round of labels and one variant of predictions, as text.
+    """
+    if table.empty:
+        return _nothing("No true masks: nothing to score.")
+    classes = list(dict.fromkeys(table["class"]))
+    figure = Figure(figsize=(_WIDTH, 1.0 + 0.44 * len(classes)), layout="constrained")
+    axis = figure.subplots()
+    colors: dict[str, str] = {}
+    subjects = [s for s in ("labels", "predictions") if (table["subject"] == s).any()]
+    for number, subject in enumerate(subjects):
+        rows = table[table["subject"] == subject]
+        color = {"labels": ORANGE, "predictions": BLUE}[subject]
+        what = "pseudo labels" if subject == "labels" else "predictions"
+        colors[f"{what} {rows['round'].iloc[0]}, {rows['split'].iloc[0]}"] = color
+        values = 100 * pd.to_numeric(rows.set_index("class")["iou"]).reindex(classes).to_numpy()
+        places = np.arange(len(classes)) + 0.36 * (number - (len(subjects) - 1) / 2)
+        axis.barh(places, np.nan_to_num(values), height=0.33, color=color)
+        for place, value in zip(places, values, strict=True):
+            text = "none" if np.isnan(value) else f"{value:.0f}"
+            axis.text(np.nan_to_num(value) + 0.8, place, text, va="center", size=7, color=_SOFT)
+    axis.set_yticks(np.arange(len(classes)), classes, parse_math=False)
+    axis.set_ylim(len(classes) - 0.4, -0.6)
+    axis.set_xlim(0, 105)
+    _dress(axis, "", grid="x")
+    axis.set_xlabel("IoU, %", color=_SOFT, size=9)
+    axis.tick_params(axis="y", labelcolor=_INK, labelsize=9)
+    _legend_above(figure, colors)
+    return _png(figure)
+
+
+def smooth(values: np.ndarray) -> np.ndarray:
+    """Centred running mean over a twentieth of the values, shorter at both ends."""
+    window = max(1, len(values) // 20)
+    return pd.Series(values).rolling(window, center=True, min_periods=1).mean().to_numpy()
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights for text beside lines: in the same order, at least `gap` apart, moved little."""
+    order = np.argsort(heights, kind="stable")
+    placed = np.asarray(heights, dtype=float)[order]
+    for _ in range(50):
+        for below in range(len(placed) - 1):
+            lack = gap - (placed[below + 1] - placed[below])
+            if lack > 0:
+                placed[below] -= lack / 2
+                placed[below + 1] += lack / 2
+    result = np.empty_like(placed)
+    result[order] = placed
+    return result.tolist()
+
+
+def _loss_names(histories: Mapping[str, pd.DataFrame]) -> list[str]:
+    found = dict.fromkeys(name for history in histories.values() for name in history.columns)
+    return [name for name in found if name not in ("epoch", "step", "learning_rate")]
+
+
+def _training_colors(trainings: list[str]) -> dict[str, str]:
+    """The classifier in grey, rounds from dark to light."""
+    rounds = [name for name in trainings if name != "classifier"]
+    places = np.linspace(0.05, 0.8, max(2, len(rounds)))
+    shades = {n: colormaps["viridis"](p) for n, p in zip(rounds, places, strict=False)}
+    return {name: shades.get(name, GREY) for name in trainings}
+
+
+def _draw_loss(axis: Axes, history: pd.DataFrame, name: str, color: str) -> None:
+    epochs = int(history["epoch"].nunique())
+    at = np.arange(1, len(history) + 1) * epochs / len(history)
+    values = history[name].to_numpy(dtype=float)
+    axis.plot(at, values, color=color, alpha=0.18, linewidth=0.5)
+    axis.plot(at, smooth(values), color=color, linewidth=1.5)
+
+
+def _round_lines(
+    series: Mapping[str, tuple[list[int], list[float]]],
+    colors: Mapping[str, str],
+    title: str,
+    axis_title: str,
+    bottom: float | None = None,
+) -> Figure:
+    """A line a series over rounds; its name and last value stand at its end."""
+    figure = Figure(figsize=(_WIDTH, 3.3), layout="constrained")
+    axis = figure.subplots()
+    for name, (rounds, values) in series.items():
+        axis.plot(rounds, values, color=colors[name], linewidth=1.8, marker="o", markersize=4.5)
+    low, high = axis.get_ylim()
+    low, high = min(low, high - 4) if bottom is None else bottom, max(high, low + 4)
+    axis.set_ylim(low, high)
+    last = max(rounds[-1] for rounds, _ in series.values())
+    ends = [values[-1] for _, values in series.values()]
+    for (name, height), end in zip(
+        zip(series, spread(ends, (high - low) * 0.07), strict=True), ends, strict=True
+    ):
+        axis.annotate(
+            f"{name}  {end:.1f}",
+            (last, height),
+            xytext=(10, 0),
+            textcoords="offset points",
+            va="center",
+            color=colors[name],
+            size=9,
+            annotation_clip=False,
+        )
+    axis.set_xlabel(axis_title, color=_SOFT, size=9)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlim(-0.15, last + 0.15)
+    _dress(axis, title)
+    return figure
+
+
+def _by_round(rows: pd.DataFrame) -> tuple[list[int], list[float]]:
+    ordered = rows.assign(round=rows["round"].astype(int)).sort_values("round")
+    return ordered["round"].tolist(), (100 * pd.to_numeric(ordered["value"])).tolist()
+
+
+def _scope(rows: pd.DataFrame) -> str:
+    last = rows.iloc[-1]
+    return f"{last['split']} ({last['images']} images)"
+
+
+def _dress(axis: Axes, title: str, grid: Literal["x", "y"] = "y") -> None:
+    axis.set_title(title, loc="left", size=9.5, color=_INK, pad=8)
+    axis.grid(axis=grid, color=_GRID, linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.tick_params(colors=_SOFT, labelsize=8, length=0)
+    for side, spine in axis.spines.items():
+        spine.set_visible(side == ("bottom" if grid == "y" else "left"))
+        spine.set_color("#b9bdc4")
+
+
+def _legend_above(figure: Figure, colors: Mapping[str, str]) -> None:
+    handles = [
+        figure.axes[0].plot([], [], color=color, linewidth=4, label=name)[0]
+        for name, color in colors.items()
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=min(6, len(handles)),
+        frameon=False,
+        fontsize=8.5,
+        handlelength=1.0,
+        labelcolor=_INK,
+    )
+
+
+def _nothing(sentence: str) -> bytes:
+    """A plot's place where there is nothing to plot, so that every named file exists."""
+    figure = Figure(figsize=(_WIDTH, 1.2))
+    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=_SOFT)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,99 @@
+"""Where a run's results come from: the options behind each artifact, and what supervised them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made one stage's artifact.
+
+    Attributes:
+        stage: its name.
+        file: relative to the run's folder.
+        options: as the artifact recorded them.
+        created: when, and by which version; empty where the file does not say.
+    """
+
+    stage: str
+    file: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+    @property
+    def yaml(self) -> str:
+        """The options as a block of YAML."""
+        if not self.options:
+            return "{}"
+        return yaml.safe_dump(dict(self.options), sort_keys=False, allow_unicode=True).rstrip()
+
+
+def supervision(origins: Mapping[str, Origin], masks: int) -> list[tuple[str, str]]:
+    """(what, sentence) for everything that taught the networks something.
+
+    Args:
+        origins: by stage.
+        masks: how many images have a true mask.
+    """
+    options = {stage: origin.options for stage, origin in origins.items()}
+    return [
+        ("Image labels", _image_labels(options.get("index", {}))),
+        ("Saliency", _saliency(options.get("saliency", {}), options.get("seed", {}))),
+        ("Initial weights", _weights(options.get("classify", {}))),
+        ("True masks", _masks(options, masks)),
+    ]
+
+
+def _image_labels(index: Mapping[str, Any]) -> str:
+    voc = index.get("voc", {})
+    sources = {
+        "shapes": "known from generating the scenes",
+        "voc xml": "from the VOC annotations",
+        "voc csv": f"from {voc.get('labels_csv')}",
+        "voc masks": "from which classes occur in the true masks",
+        "coco": "from the instance annotations",
+        "folder": "from labels.csv",
+    }
+    key = f"{index.get('dataset')} {voc.get('labels', '')}".strip()
+    return f"Which classes each training photograph shows, {sources.get(key, 'by its data set')}."
+
+
+def _saliency(saliency: Mapping[str, Any], seed: Mapping[str, Any]) -> str:
+    source = saliency.get("source", "maps")
+    if source == "u2netp":
+        sentence = (
+            "U2-Net-P's maps, class-agnostic; that model learnt from pixel masks of salient "
+            "objects (DUTS-TR), not of these classes."
+        )
+    elif source == "onnx":
+        model = saliency.get("onnx", {}).get("model", "an ONNX file")
+        sentence = f"Class-agnostic maps of the model {model}."
+    else:
+        folder = saliency.get("maps")
+        sentence = f"Class-agnostic maps {f'from {folder}' if folder else 'of the data set'}."
+    if seed.get("use_saliency") is False:
+        sentence += " The first pseudo labels were made without them."
+    return sentence
+
+
+def _weights(classify: Mapping[str, Any]) -> str:
+    model = classify.get("model", {})
+    backbone, weights = model.get("backbone", "The backbone"), model.get("weights", "")
+    if weights == "imagenet":
+        return f"{backbone}, trained on ImageNet's image labels."
+    if weights == "none":
+        return f"{backbone}, random: nothing learnt before."
+    return f"{backbone}, {f'from {weights}' if weights else 'of unrecorded origin'}."
+
+
+def _masks(options: Mapping[str, Mapping[str, Any]], masks: int) -> str:
+    if not masks:
+        return "None in this data set."
+    if options.get("train", {}).get("labels") == "masks":
+        return "Trained on: this run is a ceiling to compare with, not weakly supervised."
+    if options.get("index", {}).get("voc", {}).get("labels") == "masks":
+        return "Read for the image labels and for the figures; no network saw a pixel of them."
+    return "Read for the figures on this page only; no network saw a pixel of them."

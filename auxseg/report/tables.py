@@ -1,0 +1,180 @@
+"""The figures of a run as tables: read as text, so that what is shown is what was written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from auxseg.errors import UserError
+
+SETTINGS = ["scales", "flip", "crf"]
+NOTHING = "-"
+_SUBJECTS = {
+    "labels": "Pseudo labels",
+    "saliency": "Saliency",
+    "predictions": "Predictions",
+}
+_METRICS = {
+    "precision": "precision",
+    "recall": "recall",
+    "miou": "mIoU",
+    "ignored": "ignored",
+    "mae": "MAE",
+    "max_f": "max-F",
+    "s_measure": "S-measure",
+    "iou": "IoU",
+}
+_PERCENT = {"labels", "predictions"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with all that it holds for.
+
+    Attributes:
+        percent: with one decimal, as text.
+        variant: how it was predicted, in words.
+        scales: of the image, separated by commas.
+    """
+
+    percent: str
+    round: int
+    split: str
+    variant: str
+    scales: str
+    images: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring columns of the table by round that share a subject and a split."""
+
+    title: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RoundTable:
+    """The table by round: `rows` are (round, cells), `NOTHING` in a cell without a figure."""
+
+    groups: tuple[Group, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """A CSV with every cell as it stands in the file.
+
+    Raises:
+        UserError: no such file.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such table; run the stage that writes it first.")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def gather(rounds: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """The tables of all rounds as one, with a first column `round`."""
+    numbered = [frame.assign(round=str(number)) for number, frame in sorted(rounds.items())]
+    table = pd.concat(numbered, ignore_index=True)
+    return table[["round", *(name for name in table.columns if name != "round")]]
+
+
+def variant_name(scales: str, flip: str, crf: str) -> str:
+    """How a prediction was made, in words; empty for what was not predicted."""
+    if not scales:
+        return ""
+    name = "single scale" if len(scales.split()) == 1 else "multi-scale"
+    name += " + flip" if _is_true(flip) else ""
+    return name + " + CRF" if _is_true(crf) else name
+
+
+def with_variants(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column `variant` in words."""
+    names = [variant_name(*row) for row in table[SETTINGS].itertuples(index=False)]
+    return table.assign(variant=names)
+
+
+def final_miou(table: pd.DataFrame) -> Figure | None:
+    """The last round's mIoU of its last variant; None where nothing could be scored."""
+    scored = with_variants(table[(table["subject"] == "predictions") & (table["metric"] == "miou")])
+    if scored.empty:
+        return None
+    row = scored.iloc[-1]
+    return Figure(
+        percent=percent(row["value"]),
+        round=int(row["round"]),
+        split=row["split"],
+        variant=row["variant"],
+        scales=", ".join(row["scales"].split()),
+        images=row["images"],
+    )
+
+
+def by_round(table: pd.DataFrame, rounds: Iterable[int]) -> RoundTable:
+    """One row a round, one column a metric of a subject, split and variant."""
+    table = with_variants(table)
+    keys = ["subject", "split", "variant", "metric"]
+    columns = list(dict.fromkeys(table[keys].itertuples(index=False, name=None)))
+    columns.sort(key=lambda column: (list(_SUBJECTS).index(column[0]), column[1]))
+    values = {(int(row["round"]), *(row[key] for key in keys)): row for _, row in table.iterrows()}
+    images = {(row["subject"], row["split"]): row["images"] for _, row in table.iterrows()}
+    groups = [
+        Group(
+            f"{_SUBJECTS[subject]}, {split} ({images[subject, split]} images)",
+            tuple(_column_name(c) for c in columns if c[:2] == (subject, split)),
+        )
+        for subject, split in dict.fromkeys(column[:2] for column in columns)
+    ]
+    rows = [
+        (r, tuple(_cell(values[r, *c]) if (r, *c) in values else NOTHING for c in columns))
+        for r in rounds
+    ]
+    return RoundTable(tuple(groups), tuple(rows))
+
+
+def last_of_each_subject(table: pd.DataFrame) -> pd.DataFrame:
+    """Per-class rows of the last round of labels, and of the last variant of predictions."""
+    kept = []
+    for _, rows in with_variants(table).groupby("subject", sort=False):
+        last = rows.iloc[-1]
+        kept.append(rows[(rows["round"] == last["round"]) & (rows["variant"] == last["variant"])])
+    return pd.concat(kept, ignore_index=True) if kept else with_variants(table)
+
+
+def by_class(table: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Column names, and (class, IoU of each subject in percent).
+
+    Args:
+        table: per-class rows as `last_of_each_subject` leaves them.
+    """
+    columns: dict[str, dict[str, str]] = {}
+    for subject, rows in table.groupby("subject", sort=False):
+        first = rows.iloc[0]
+        name = f"{_SUBJECTS[str(subject)].lower()} {first['round']}, {first['split']}"
+        name += f", {first['variant']}" if first["variant"] else ""
+        columns[name] = dict(zip(rows["class"], rows["iou"], strict=True))
+    classes = dict.fromkeys(table["class"])
+    cells = [(c, [percent(column.get(c, "")) for column in columns.values()]) for c in classes]
+    return list(columns), cells
+
+
+def percent(value: str) -> str:
+    """A fraction as percent with one decimal; `NOTHING` where there is no number."""
+    return f"{100 * float(value):.1f}" if value else NOTHING
+
+
+def _cell(row: pd.Series) -> str:
+    if row["subject"] in _PERCENT:
+        return percent(row["value"])
+    return f"{float(row['value']):.3f}" if row["value"] else NOTHING
+
+
+def _column_name(column: tuple[str, ...]) -> str:
+    _, _, variant, metric = column
+    name = _METRICS.get(metric, metric)
+    return f"{name}, {variant}" if variant else name
+
+
+def _is_true(cell: str) -> bool:
+    return cell.lower() in ("true", "1")

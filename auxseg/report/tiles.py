@@ -1,0 +1,76 @@
+"""The tiles of one image's panel, from every artifact that holds a map of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auxseg.datasets.index_file import Entry
+from auxseg.report.palette import Palette, overlay_classes, overlay_heat
+from auxseg.report.panels import Tile, fit_classes, fit_heat, fit_photo, tile_size
+from auxseg.store import MapReader
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Every artifact that panels show, open.
+
+    Attributes:
+        labels: of rounds 0 ... R.
+        predictions: of rounds 0 ... R - 1; the last plane of a map is shown.
+    """
+
+    masks: MapReader
+    saliency: MapReader
+    cam: MapReader
+    labels: Sequence[MapReader]
+    predictions: Sequence[MapReader]
+
+
+def tiles_of(
+    entry: Entry, photo: np.ndarray, maps: Maps, palette: Palette
+) -> tuple[list[Tile], set[int]]:
+    """The image and whatever maps there are of it, in the order of the stages.
+
+    Args:
+        entry: the image's.
+        photo: (H, W, 3) uint8.
+        maps: open artifacts; any may lack this image.
+        palette: RGB of background and classes.
+
+    Returns:
+        Tiles of one size, and the class indices that occur in them (0 background, 255 ignored).
+    """
+    size = tile_size(*photo.shape[:2])
+    small = fit_photo(photo, size)
+    tiles = [Tile("Image", small)]
+    if entry.id in maps.saliency:
+        grey = fit_photo(maps.saliency.read(entry.id), size)
+        tiles.append(Tile("Saliency", np.repeat(grey[..., None], 3, axis=2)))
+    if entry.id in maps.cam:
+        heat = fit_heat(maps.cam.read(entry.id).max(axis=0), size)
+        tiles.append(Tile("CAM", overlay_heat(small, heat)))
+
+    present = {int(k) + 1 for k in np.flatnonzero(entry.labels)}
+    for title, classes in _class_maps(entry.id, maps):
+        fitted = fit_classes(classes, size)
+        tiles.append(Tile(title, overlay_classes(small, fitted, palette)))
+        present |= {int(index) for index in np.unique(classes)}
+    return tiles, present
+
+
+def _class_maps(image_id: str, maps: Maps) -> list[tuple[str, np.ndarray]]:
+    """(title, (H, W) uint8) of labels, predictions and the true mask."""
+    found = [
+        (f"Labels, round {number}", reader.read(image_id))
+        for number, reader in enumerate(maps.labels)
+        if image_id in reader
+    ]
+    found += [
+        (f"Prediction, round {number}", reader.read(image_id)[-1])
+        for number, reader in enumerate(maps.predictions)
+        if image_id in reader
+    ]
+    if image_id in maps.masks:
+        found.append(("True mask", maps.masks.read(image_id)))
+    return found

@@ -1,0 +1,225 @@
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from auxseg.config import ReportOptions
+from auxseg.datasets.index_file import Entry, Index, write_index
+from auxseg.errors import UserError
+from auxseg.report.panels import TILE, TITLE_HEIGHT
+from auxseg.stages import report
+from auxseg.store import Header, MapWriter
+
+CLASSES = ("<b>", "dog")
+PALETTE = ((0, 0, 0), (128, 0, 0), (0, 200, 40))
+IDS = {"train": ["t 1", "t/2 ü%"], "val": ["v1"]}
+HEIGHT, WIDTH = 20, 40
+ROUNDS = 2
+METRICS = ["subject", "split", "scales", "flip", "crf", "images", "metric", "value"]
+PER_CLASS = ["subject", "split", "scales", "flip", "crf", "class", "iou", "precision", "recall"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A finished run of two rounds on black photographs with masks of class 1 on the left."""
+    run = tmp_path / "demo"
+    entries = [
+        _entry(tmp_path / f"{split}{number}.png", split, image_id, number % 2)
+        for split, ids in IDS.items()
+        for number, image_id in enumerate(ids)
+    ]
+    write_index(run / "index.h5", _header("index"), Index(CLASSES, PALETTE, tuple(entries)))
+    half = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    half[:, : WIDTH // 2] = 1
+    everywhere = IDS["train"] + IDS["val"]
+    _maps(run / "masks.h5", "masks", dict.fromkeys(everywhere, half))
+    _maps(run / "saliency.h5", "saliency", dict.fromkeys(IDS["train"], half * 255))
+    cam = np.ones((1, HEIGHT // 4, WIDTH // 4), dtype=np.float16)
+    _maps(run / "cam.h5", "cam", dict.fromkeys(IDS["train"], cam), classes=[0])
+    _weights(run / "classifier" / "weights.safetensors", {"epochs": 7})
+    _history(run / "classifier" / "history.csv")
+    for number in range(ROUNDS + 1):
+        labels = dict.fromkeys(IDS["train"], half * 255)
+        _maps(run / f"round{number}" / "labels.h5", "labels", labels)
+        _tables(run / f"round{number}", number)
+    for number in range(ROUNDS):
+        planes = np.stack([half * 0, half * 2])
+        path = run / f"round{number}" / "predictions.h5"
+        _maps(path, "predictions", {"v1": planes})
+        _history(run / f"round{number}" / "history.csv")
+    return run
+
+
+def _entry(path: Path, split: str, image_id: str, label: int) -> Entry:
+    Image.new("RGB", (WIDTH, HEIGHT)).save(path)
+    return Entry(image_id, split, path, HEIGHT, WIDTH, np.arange(2) == label, None)
+
+
+def _header(kind: str) -> Header:
+    return Header(kind, json.dumps({"made": kind}), {}, {"variants": ["single", "multiscale"]})
+
+
+def _maps(path: Path, kind: str, maps: dict[str, np.ndarray], **attributes) -> None:
+    with MapWriter(path, _header(kind)) as writer:
+        for image_id, values in maps.items():
+            writer.put(image_id, values, **attributes)
+
+
+def _weights(path: Path, options: dict) -> None:
+    path.parent.mkdir(parents=True)
+    description = json.dumps({"kind": "classifier", "options": options})
+    save_file({"x": np.zeros(1)}, path, {"auxseg": description})
+
+
+def _history(path: Path) -> None:
+    steps = pd.DataFrame({"epoch": [0, 1], "step": [0, 1], "learning_rate": 0.1, "loss": [2, 1]})
+    steps.to_csv(path, index=False)
+
+
+def _tables(folder: Path, number: int) -> None:
+    labels, predictions = ["labels", "train", "", "", ""], ["predictions", "val", "1", False, False]
+    rows = [[*labels, 2, "miou", "0.123456"]]
+    classes = [[*labels, "<b>", 0.5, 0.5, 0.5]]
+    if number < ROUNDS:
+        rows.append([*predictions, 1, "miou", "0.654321"])
+        classes.append([*predictions, "<b>", 0.25, 0.5, 0.5])
+    pd.DataFrame(rows, columns=METRICS).to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame(classes, columns=PER_CLASS).to_csv(folder / "per_class.csv", index=False)
+
+
+def write_report(folder: Path, **options) -> Path:
+    page = folder / "report" / "index.html"
+    report.run(ReportOptions(**options), folder=folder, rounds=ROUNDS, page=page)
+    return page
+
+
+def test_the_report_consists_of_page_table_plots_and_panels(folder):
+    page = write_report(folder)
+    written = sorted(str(p.relative_to(page.parent)) for p in page.parent.rglob("*.*"))
+    assert written == [
+        "index.html",
+        "metrics.csv",
+        "panels/train-01-t_1.png",
+        "panels/train-02-t_2_.png",
+        "panels/val-01-v1.png",
+        "plots/losses.png",
+        "plots/miou.png",
+        "plots/per_class.png",
+        "plots/pseudo_labels.png",
+    ]
+
+
+def test_metrics_of_all_rounds_are_one_table_with_the_figures_letter_for_letter(folder):
+    page = write_report(folder)
+    assert (page.parent / "metrics.csv").read_text().splitlines() == [
+        "round,subject,split,scales,flip,crf,images,metric,value",
+        "0,labels,train,,,,2,miou,0.123456",
+        "0,predictions,val,1,False,False,1,miou,0.654321",
+        "1,labels,train,,,,2,miou,0.123456",
+        "1,predictions,val,1,False,False,1,miou,0.654321",
+        "2,labels,train,,,,2,miou,0.123456",
+    ]
+
+
+def test_every_picture_that_the_page_names_exists(folder):
+    page = write_report(folder)
+    markup = page.read_text()
+    pictures = [*page.parent.glob("p*/*.png")]
+    assert len(pictures) == 7
+    assert all(f'src="{p.parent.name}/{p.name}"' in markup for p in pictures)
+
+
+def test_a_training_panel_shows_image_saliency_cam_labels_of_every_round_and_mask(folder):
+    page = write_report(folder)
+    panel = Image.open(page.parent / "panels" / "train-01-t_1.png")
+    columns = round((panel.width + 10) / (TILE + 10))
+    assert columns == 3 + ROUNDS + 1 + 1
+    image, saliency, _, first, *_, mask = (
+        panel.getpixel((column * (TILE + 10) + 10, TITLE_HEIGHT + 64)) for column in range(columns)
+    )
+    assert image == (0, 0, 0)
+    assert saliency == (255, 255, 255)
+    assert first in ((191, 191, 191), (112, 112, 112))
+    assert mask == (96, 0, 0)
+
+
+def test_an_evaluation_panel_shows_the_last_variant_of_every_rounds_prediction(folder):
+    page = write_report(folder)
+    panel = Image.open(page.parent / "panels" / "val-01-v1.png")
+    columns = round((panel.width + 10) / (TILE + 10))
+    assert columns == 1 + ROUNDS + 1
+    assert panel.getpixel((TILE + 10 + 10, TITLE_HEIGHT + 64)) == (0, 150, 30)
+
+
+def test_the_page_escapes_class_names_and_shows_special_ids(folder):
+    markup = write_report(folder).read_text()
+    assert "<b>" not in markup
+    assert "t/2 ü%: dog" in markup
+    assert "t 1: &lt;b&gt;" in markup
+
+
+def test_the_page_shows_the_options_of_artifacts_and_of_weights(folder):
+    markup = write_report(folder).read_text()
+    assert "made: cam" in markup
+    assert "epochs: 7" in markup
+
+
+def test_without_masks_the_report_says_so_and_keeps_its_pictures(folder):
+    _maps(folder / "masks.h5", "masks", {})
+    for number in range(ROUNDS + 1):
+        round_folder = folder / f"round{number}"
+        pd.DataFrame(columns=METRICS).to_csv(round_folder / "metrics.csv", index=False)
+        pd.DataFrame(columns=PER_CLASS).to_csv(round_folder / "per_class.csv", index=False)
+    page = write_report(folder)
+    markup = page.read_text()
+    assert "This data set has no true masks" in markup
+    assert "None in this data set." in markup
+    assert "panels/val-01-v1.png" in markup
+    assert "plots/miou.png" not in markup
+    assert (page.parent / "plots" / "miou.png").exists()
+
+
+def test_panels_of_an_earlier_report_are_removed(folder):
+    page = write_report(folder)
+    write_report(folder, panels=1)
+    assert sorted(p.name for p in (page.parent / "panels").iterdir()) == [
+        "train-01-t_1.png",
+        "val-01-v1.png",
+    ]
+
+
+def test_no_panels_leave_an_empty_folder_and_no_section(folder):
+    page = write_report(folder, panels=0)
+    assert list((page.parent / "panels").iterdir()) == []
+    assert 'id="panels"' not in page.read_text()
+
+
+def test_the_same_run_gives_the_same_bytes(folder):
+    page = write_report(folder)
+    before = {p: p.read_bytes() for p in page.parent.rglob("*.*")}
+    write_report(folder)
+    assert before == {p: p.read_bytes() for p in page.parent.rglob("*.*")}
+
+
+def test_a_missing_round_is_named(folder):
+    (folder / "round1" / "metrics.csv").unlink()
+    with pytest.raises(UserError, match=r"round1/metrics\.csv: no such table"):
+        write_report(folder)
+
+
+def test_a_report_that_fails_leaves_no_page(folder):
+    (folder / "cam.h5").unlink()
+    with pytest.raises(UserError, match=r"cam\.h5"):
+        write_report(folder)
+    assert not (folder / "report" / "index.html").exists()
+
+
+def test_pictures_are_whole_images(folder):
+    page = write_report(folder)
+    for path in page.parent.rglob("*.png"):
+        Image.open(io.BytesIO(path.read_bytes())).load()
