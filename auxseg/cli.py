@@ -7,9 +7,10 @@
 import importlib
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import click
 from pydantic import BaseModel
@@ -20,19 +21,25 @@ from auxseg.errors import UserError
 from auxseg.stages import STAGES
 from auxseg.stages.runtime import Runtime
 
+if TYPE_CHECKING:
+    from auxseg.report.tables import RoundTable
+
 
 class StageGroup(click.Group):
     """Imports a stage's module only when its command is asked for: torch takes seconds to load."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The stages in the order of the data, then the tools."""
         return [*STAGES, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name; a stage's is made from its module."""
         if name in STAGES:
             return stage_command(name, importlib.import_module(f"auxseg.stages.{name}"))
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One list of the stages and one of the tools."""
         with formatter.section("Stages, in order"):
             formatter.write_dl([(name, _first_line_of_module(name)) for name in STAGES])
         with formatter.section("Tools"):
@@ -44,6 +51,18 @@ class StageGroup(click.Group):
 @click.version_option(__version__)
 def cli() -> None:
     """Photos with image-level labels to a semantic segmentation model, without a pixel mask."""
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def table(folder: Path) -> None:
+    """Print the figures of a finished run in FOLDER (results/{run}) by round."""
+    from auxseg.report.tables import by_round, read_text_table
+
+    figures = read_text_table(folder / "report" / "metrics.csv")
+    rounds = sorted(figures["round"].astype(int).unique())
+    lines = _aligned(by_round(figures, rounds))
+    print("\n".join(lines) or "No figures: the data set has no masks to compare with.")
 
 
 def stage_command(name: str, module: ModuleType) -> click.Command:
@@ -105,6 +124,36 @@ def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
     required = parameter.default is inspect.Parameter.empty
     flag = "--" + parameter.name.replace("_", "-")
     return click.Option([flag], type=kind, required=required, default=None)
+
+
+@cli.command("inspect")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--id", "image_id", help="Tell of this image alone, with statistics of its values.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Write that image's map as PNG.")
+@click.option("--limit", type=click.IntRange(0), default=10, help="Ids to list at most.")
+def inspect_file(file: Path, image_id: str | None, picture: Path | None, limit: int) -> None:
+    """Say what an artifact holds, what made it, and show one image of it."""
+    from auxseg.inspect import describe, write_picture
+
+    if picture is not None and image_id is None:
+        raise UserError("--picture needs --id: which image is to be shown.")
+    print(describe(file, image_id, limit))
+    if picture is not None and image_id is not None:
+        write_picture(file, image_id, picture)
+
+
+def _aligned(figures: "RoundTable") -> Iterator[str]:
+    """A table by round as lines for a terminal: its groups of columns one below the other."""
+    start = 0
+    for group in figures.groups:
+        yield group.title
+        yield "  ".join(["round", *group.columns])
+        end = start + len(group.columns)
+        for number, cells in figures.rows:
+            pairs = zip(cells[start:end], group.columns, strict=True)
+            yield "  ".join([f"{number:5}", *(cell.rjust(len(name)) for cell, name in pairs)])
+        yield ""
+        start = end
 
 
 def _first_line_of_module(name: str) -> str:

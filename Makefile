@@ -1,0 +1,64 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+LOCK := envs/requirements.lock.txt
+READY := .venv/.ready
+SCHEMA := workflow/config.schema.json
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(READY) ## run the whole method on generated images, about six minutes on two cores
+	snakemake
+	@auxseg table results/shapes
+	@echo "The report: results/shapes/report/index.html"
+
+.PHONY: test
+test: $(READY) ## run all tests
+	pytest
+
+.PHONY: test-fast
+test-fast: $(READY) ## run the tests that take under a minute together
+	pytest -m "not slow"
+
+.PHONY: check
+check: $(READY) ## style, types, workflow lint, generated files up to date
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	@python -m auxseg.config | diff -u $(SCHEMA) - \
+		|| { echo "$(SCHEMA) is out of date: run make schema" >&2; exit 1; }
+
+.PHONY: bench
+bench: $(READY) ## measure the method on generated images
+	python benchmarks/shapes.py
+
+.PHONY: schema
+schema: $(READY) ## generate the JSON schema of config.yaml
+	python -m auxseg.config > $(SCHEMA)
+
+.PHONY: lock
+lock: $(READY) ## write the versions installed in .venv into the lock
+	{ grep '^#' $(LOCK); pip freeze --all --exclude-editable | grep -v '^pip=='; } > $(LOCK).new
+	mv $(LOCK).new $(LOCK)
+	touch $(READY)
+
+.PHONY: clean
+clean: ## remove .venv and caches; data/ and results/ stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build auxseg.egg-info
+	find auxseg tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): $(LOCK)
+	python=$$(envs/find-python) && "$$python" -m venv --clear .venv
+	pip install --quiet --no-deps --ignore-requires-python -r $(LOCK)
+	pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

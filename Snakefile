@@ -1,0 +1,48 @@
+"""Photos with image-level labels to a segmentation model: ten stages, each a rule and a command.
+
+index -> saliency -> classify -> cam -> seed -> (train -> refine -> predict) x rounds
+-> evaluate -> report
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    run=f"results/{CONFIG.run}",
+    logs=f"results/{CONFIG.run}/logs",
+    benchmarks=f"results/{CONFIG.run}/benchmarks",
+
+
+wildcard_constraints:
+    round=r"0|[1-9]\d*",
+
+
+localrules:
+    all,
+    train,
+    refine,
+    predict,
+    evaluate,
+
+
+rule all:
+    default_target: True
+    input:
+        "<run>/report/index.html",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/seeds.smk"
+include: "workflow/rules/rounds.smk"
+include: "workflow/rules/evaluation.smk"

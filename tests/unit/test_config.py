@@ -1,0 +1,153 @@
+"""The typed configuration: what it refuses, in which words, and what each stage gets of it."""
+
+import json
+
+import pytest
+
+from auxseg.config import (
+    STAGE_OPTIONS,
+    Config,
+    parse_config,
+    parse_stage_options,
+    stage_options,
+    to_json,
+)
+from auxseg.errors import UserError
+
+
+def fault_of(values):
+    with pytest.raises(UserError) as raised:
+        parse_config(values)
+    return str(raised.value)
+
+
+def options_of(stage, **values):
+    return to_json(stage_options(parse_config(values), stage))
+
+
+def test_an_empty_configuration_is_the_defaults():
+    assert parse_config({}) == Config()
+
+
+def test_a_misspelt_key_is_answered_with_the_nearest_known_one():
+    assert "train.epoch: unknown key (did you mean 'epochs'?)" in fault_of({"train": {"epoch": 3}})
+
+
+def test_a_misspelt_section_is_answered_with_the_nearest_known_one():
+    assert "clasify: unknown key (did you mean 'classify'?)" in fault_of({"clasify": {}})
+
+
+def test_a_key_without_a_near_one_is_answered_with_all_that_are_known():
+    fault = fault_of({"evaluate": {"xyzzy": 1}})
+    assert "evaluate.xyzzy: unknown key; known keys: saliency" in fault
+
+
+def test_a_misspelt_key_of_a_data_set_is_answered_with_the_nearest_known_one():
+    fault = fault_of({"index": {"dataset": "voc", "voc": {"rot": "there"}}})
+    assert "index.voc.rot: unknown key (did you mean 'root'?)" in fault
+
+
+def test_no_rounds_at_all_are_refused():
+    fault = fault_of({"rounds": 0})
+    assert "rounds: 0 is not allowed: input should be greater than or equal to 1" in fault
+
+
+def test_an_empty_list_of_scales_is_refused():
+    assert "cam.scales: [] is not allowed: tuple should have at least 1 item" in fault_of(
+        {"cam": {"scales": []}}
+    )
+
+
+def test_a_word_where_a_number_belongs_is_refused():
+    fault = fault_of({"train": {"learning_rate": "fast"}})
+    assert "train.learning_rate: 'fast' is not allowed: input should be a valid number" in fault
+
+
+def test_a_number_where_a_section_belongs_is_refused():
+    assert "seed: 7 is not allowed" in fault_of({"seed": 7})
+
+
+def test_an_unknown_output_stride_is_refused_with_the_known_ones():
+    assert "model.output_stride: 4 is not allowed: input should be 8 or 16" in fault_of(
+        {"model": {"output_stride": 4}}
+    )
+
+
+@pytest.mark.parametrize("run", ["", ".hidden", "../up", "two words", "a/b", "{round}"])
+def test_a_run_that_is_no_plain_folder_name_is_refused(run):
+    assert "is not a folder name" in fault_of({"run": run})
+
+
+def test_an_onnx_source_without_a_model_is_refused():
+    assert "needs saliency.onnx.model" in fault_of({"saliency": {"source": "onnx"}})
+
+
+def test_an_affinity_without_its_branch_is_refused():
+    assert "needs the saliency branch" in fault_of({"model": {"branches": "seg"}})
+
+
+def test_sizes_and_scales_in_the_wrong_order_are_refused():
+    fault = fault_of({"index": {"shapes": {"min_size": 90, "max_size": 60}}})
+    assert "min_size 90 is above max_size 60" in fault
+    assert "min_scale 3.0 is above max_scale 1.3" in fault_of({"train": {"min_scale": 3}})
+
+
+def test_all_faults_are_listed_at_once():
+    fault = fault_of({"rounds": 0, "cam": {"scales": []}, "typo": 1})
+    assert "3 faults" in fault
+
+
+def test_values_given_as_text_mean_the_same():
+    text = {
+        "train": {"learning_rate": "0.002", "flip": "true"},
+        "model": {"output_stride": "16"},
+        "cam": {"scales": ["0.5", "1", "1.5", "2"]},
+        "index": {"shapes": {"train": "200"}},
+        "saliency": {"maps": "null"},
+    }
+    assert parse_config(text) == Config()
+
+
+def test_a_run_named_by_a_number_is_a_name():
+    assert parse_config({"run": 2026}).run == "2026"
+
+
+def test_the_index_gets_the_options_of_the_chosen_data_set_alone():
+    other = {"index": {"dataset": "shapes", "voc": {"root": "elsewhere"}}}
+    assert options_of("index", **other) == options_of("index")
+
+
+def test_saliency_from_files_ignores_the_options_of_the_onnx_model():
+    assert options_of("saliency", saliency={"onnx": {"size": 64}}) == options_of("saliency")
+
+
+def test_the_classifier_ignores_what_only_the_network_reads():
+    assert options_of("classify", model={"affinity": "none"}) == options_of("classify")
+    assert options_of("classify", model={"output_stride": 8}) != options_of("classify")
+
+
+def test_the_seed_of_random_numbers_reaches_both_trainings_and_nothing_else():
+    readers = {s for s in STAGE_OPTIONS if options_of(s, random_seed=1) != options_of(s)}
+    assert readers == {"classify", "train"}
+
+
+@pytest.mark.parametrize("stage", STAGE_OPTIONS)
+def test_options_survive_the_way_through_the_command_line(stage):
+    options = stage_options(parse_config({}), stage)
+    assert parse_stage_options(stage, to_json(options)) == options
+
+
+def test_equal_options_are_equal_texts():
+    assert options_of("cam", cam={"scales": [1]}) == options_of("cam", cam={"scales": [1.0]})
+
+
+def test_options_from_a_file_are_those_of_the_mapping(tmp_path):
+    file = tmp_path / "seed.yaml"
+    file.write_text(json.dumps({"cam_threshold": 0.4}))
+    assert parse_stage_options("seed", str(file)).cam_threshold == 0.4
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "just words", "{unclosed: "])
+def test_options_that_are_no_mapping_are_refused(text):
+    with pytest.raises(UserError, match="--options"):
+        parse_stage_options("seed", text)

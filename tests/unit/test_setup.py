@@ -1,0 +1,114 @@
+"""Files that repeat one another stay in step: lock, conda files, config.yaml, presets, schema."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel
+from snakemake.utils import update_config
+
+from auxseg.config import STAGE_OPTIONS, Config, parse_config, schema, stage_options
+
+ROOT = Path(__file__).parents[2]
+PRESETS = sorted((ROOT / "workflow" / "presets").glob("*.yaml"))
+CONDA_FILES = sorted((ROOT / "envs").glob("*.yaml"))
+
+
+def read_yaml(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def pins(text):
+    """{name: version} of every `name==version` in a text."""
+    found = re.findall(r"([A-Za-z0-9._-]+)==(\S+)", text)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+def locked():
+    return pins((ROOT / "envs" / "requirements.lock.txt").read_text())
+
+
+def keys_of(model, prefix=""):
+    """Every key of a model, nested ones dotted."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from keys_of(part, f"{prefix}{name}.")
+
+
+def keys_in(values, prefix=""):
+    for name, value in values.items():
+        yield prefix + name
+        if isinstance(value, dict):
+            yield from keys_in(value, f"{prefix}{name}.")
+
+
+def what_runs(config):
+    """All of a configuration that any stage reads."""
+    return config.run, config.rounds, [stage_options(config, stage) for stage in STAGE_OPTIONS]
+
+
+def test_the_lock_pins_the_versions_the_project_is_built_on():
+    versions = locked()
+    assert (versions["torch"], versions["torchvision"]) == ("2.14.1", "0.29.1")
+
+
+def test_the_lock_has_every_dependency_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {canonicalize_name(Requirement(line).name) for line in asked}
+    assert names - locked().keys() == set()
+
+
+@pytest.mark.parametrize("file", CONDA_FILES, ids=lambda path: path.stem)
+def test_a_conda_file_agrees_with_the_lock(file):
+    script = file.with_suffix(".post-deploy.sh")
+    versions = pins(file.read_text()) | pins(script.read_text())
+    assert versions.items() - locked().items() == set()
+
+
+@pytest.mark.parametrize("file", CONDA_FILES, ids=lambda path: path.stem)
+def test_a_conda_file_has_every_dependency_of_the_stages(file):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["u2netp"], *extras["lite0"]]
+    names = {canonicalize_name(Requirement(line).name) for line in asked}
+    installed = pins(file.read_text()) | pins(file.with_suffix(".post-deploy.sh").read_text())
+    assert names - installed.keys() == set()
+
+
+def test_the_cuda_file_pins_the_cuda_libraries_of_the_lock():
+    versions = pins((ROOT / "envs" / "auxseg-cuda.yaml").read_text())
+    libraries = {name for name in locked() if name.startswith(("nvidia-", "cuda-"))}
+    assert libraries <= versions.keys()
+
+
+def test_config_yaml_is_valid():
+    parse_config(read_yaml(ROOT / "config.yaml"))
+
+
+def test_config_yaml_shows_every_key_and_no_other():
+    assert set(keys_in(read_yaml(ROOT / "config.yaml"))) == set(keys_of(Config))
+
+
+def test_config_yaml_explains_every_key():
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    values = [line for line in lines if re.match(r" *\w+: [^#]", line)]
+    assert [line for line in values if "  # " not in line] == []
+
+
+@pytest.mark.parametrize("file", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_alone_and_over_the_demo_is_the_same(file):
+    merged = read_yaml(ROOT / "config.yaml")
+    update_config(merged, read_yaml(file))
+    assert what_runs(parse_config(merged)) == what_runs(parse_config(read_yaml(file)))
+
+
+def test_the_schema_is_the_one_generated_from_the_models():
+    assert (ROOT / "workflow" / "config.schema.json").read_text() == schema()

@@ -1,0 +1,263 @@
+"""Which jobs Snakemake plans: real dry runs of the real Snakefile, in a copy of the project.
+
+The finished run is made of empty files that `snakemake --touch` takes for results: it records
+their params and inputs as a real run does, so that every change is seen as it would be there.
+"""
+
+import importlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from auxseg.cli import stage_command
+from auxseg.config import parse_config, parse_stage_options, stage_options
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ["Snakefile", "config.yaml", "workflow", "profiles", "envs"]
+FIRST_ROUND = ["train 0", "predict 0", "evaluate 0"]
+LATER_ROUNDS = ["refine 1", "train 1", "predict 1", "evaluate 1", "refine 2", "evaluate 2"]
+ALL_ROUNDS = [*FIRST_ROUND, *LATER_ROUNDS]
+FIRST_LABELS = ["index", "saliency", "classify", "cam", "seed"]
+ALL_JOBS = [*FIRST_LABELS, *ALL_ROUNDS, "report"]
+
+
+def snakemake(folder, *arguments, **config):
+    """Run Snakemake with two rounds; config as on its command line, sections as JSON."""
+    values = {"rounds": 2, **config}
+    pairs = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items()]
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, "--config", *pairs],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def planned(folder, *arguments, **config):
+    """{job: its description} of a dry run; a job is "cam", or "train 1" for the round's."""
+    done = snakemake(folder, *arguments, "--dry-run", "--printshellcmds", **config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = re.split(r"^rule (\w+):$", done.stdout + done.stderr, flags=re.MULTILINE)
+    jobs = {}
+    for rule, description in zip(parts[1::2], parts[2::2], strict=True):
+        number = re.search(r"wildcards: round=(\d+)", description)
+        if "Shell command: auxseg" in description:
+            jobs[rule.replace("_round", f" {number[1]}") if number else rule] = description
+    return jobs
+
+
+def plan(folder, *arguments, **config):
+    return sorted(planned(folder, *arguments, **config))
+
+
+def copy_project(folder):
+    for name in WORKFLOW:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """The project where nothing ran yet."""
+    return copy_project(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The project after a run of two rounds."""
+    folder = copy_project(tmp_path_factory.mktemp("finished"))
+    summary = snakemake(folder, "--summary")
+    assert summary.returncode == 0, summary.stderr
+    for line in summary.stdout.splitlines()[1:]:
+        output = folder / line.split("\t")[0]
+        file = output if output.suffix else output / "panel.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    touched = snakemake(folder, "--touch", "--forceall")
+    assert touched.returncode == 0, touched.stderr
+    return folder
+
+
+# --- from nothing ---------------------------------------------------------------------------------
+
+
+def test_the_default_target_runs_every_stage(fresh):
+    assert plan(fresh) == sorted(ALL_JOBS)
+
+
+def test_a_stage_with_one_job_is_a_target(fresh):
+    assert plan(fresh, "cam") == ["cam", "classify", "index"]
+
+
+def test_a_stage_of_rounds_is_a_target_for_all_rounds(fresh):
+    assert plan(fresh, "refine") == sorted(
+        [
+            "index",
+            "saliency",
+            "classify",
+            "cam",
+            "seed",
+            "train 0",
+            "refine 1",
+            "train 1",
+            "refine 2",
+        ]
+    )
+
+
+def test_an_artifact_is_a_target(fresh):
+    assert plan(fresh, "results/shapes/round0/labels.h5") == sorted(FIRST_LABELS)
+
+
+def test_training_does_not_wait_for_figures(fresh):
+    jobs = plan(fresh, "train")
+    assert not {"evaluate 0", "predict 0", "report"} & set(jobs)
+
+
+def test_only_evaluation_and_report_read_true_masks(fresh):
+    inputs = re.compile(r"^    input: .*masks\.h5", flags=re.MULTILINE)
+    readers = [job for job, text in planned(fresh).items() if inputs.search(text)]
+    assert sorted(readers) == ["evaluate 0", "evaluate 1", "evaluate 2", "report"]
+
+
+def test_training_on_true_masks_reads_them(fresh):
+    jobs = planned(fresh, train={"labels": "masks"})
+    assert "--masks results/shapes/masks.h5" in jobs["train 0"]
+
+
+def test_the_first_round_starts_from_the_classifier_and_later_ones_from_the_round_before(fresh):
+    jobs = planned(fresh)
+    first = "--saliency results/shapes/saliency.h5 --initial-weights results/shapes/classifier/"
+    later = "--saliency results/shapes/round1/saliency.h5 --initial-weights results/shapes/round0/"
+    assert first in jobs["train 0"]
+    assert later in jobs["train 1"]
+
+
+def test_refinement_always_starts_from_the_coarse_saliency(fresh):
+    assert "--saliency results/shapes/saliency.h5" in planned(fresh)["refine 2"]
+
+
+def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
+    config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
+    for job, text in planned(fresh, train={"labels": "masks"}).items():
+        command = re.search(r"auxseg (.*?) > \S+ 2>&1", text)[1]
+        stage, *arguments = shlex.split(command)
+        module = importlib.import_module(f"auxseg.stages.{stage}")
+        context = stage_command(stage, module).make_context(stage, arguments)
+        given = parse_stage_options(stage, context.params["options"])
+        if stage == "train":
+            given = given.model_copy(update={"labels": "pseudo"})
+        assert stage == job.split()[0]
+        assert given == stage_options(config, stage)
+
+
+def test_a_preset_over_the_demo_takes_a_folder_from_the_command_line(fresh):
+    jobs = planned(
+        fresh,
+        "--configfile",
+        "workflow/presets/voc-animals.yaml",
+        index={"voc": {"root": "photos of mine"}},
+    )
+    options = re.search(r"--options '(.*?)'", jobs["index"])[1]
+    voc = json.loads(options)["voc"]
+    assert (voc["root"], voc["train_list"]) == ("photos of mine", "mini_train")
+
+
+# --- after a finished run -------------------------------------------------------------------------
+
+
+def test_a_second_run_does_nothing(finished):
+    assert plan(finished) == []
+
+
+def test_another_number_of_cores_reruns_nothing(finished):
+    assert plan(finished, "--cores", "1") == []
+
+
+def test_the_same_value_written_otherwise_reruns_nothing(finished):
+    assert plan(finished, train={"learning_rate": 2.0e-3}, cam={"scales": [1, 1.5, 2]}) == []
+
+
+def test_options_of_a_data_set_that_is_not_used_rerun_nothing(finished):
+    assert plan(finished, index={"voc": {"root": "elsewhere"}}) == []
+
+
+def test_options_of_a_saliency_model_that_is_not_used_rerun_nothing(finished):
+    assert plan(finished, saliency={"onnx": {"size": 288}}) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "jobs"),
+    [
+        ({"index": {"shapes": {"train": 100}}}, ALL_JOBS),
+        ({"saliency": {"source": "u2netp"}}, ["saliency", "seed", *ALL_ROUNDS, "report"]),
+        ({"random_seed": 1}, ["classify", "cam", "seed", *ALL_ROUNDS, "report"]),
+        ({"classify": {"epochs": 3}}, ["classify", "cam", "seed", *ALL_ROUNDS, "report"]),
+        ({"cam": {"flip": False}}, ["cam", "seed", *ALL_ROUNDS, "report"]),
+        ({"seed": {"cam_threshold": 0.3}}, ["seed", *ALL_ROUNDS, "report"]),
+        ({"model": {"affinity": "none"}}, [*ALL_ROUNDS, "report"]),
+        ({"train": {"epochs": 2}}, [*ALL_ROUNDS, "report"]),
+        ({"refine": {"use_crf": False}}, [*LATER_ROUNDS, "report"]),
+        (
+            {"predict": {"use_crf": False}},
+            ["predict 0", "predict 1", "evaluate 0", "evaluate 1", "report"],
+        ),
+        (
+            {"evaluate": {"saliency": False}},
+            ["evaluate 0", "evaluate 1", "evaluate 2", "report"],
+        ),
+        ({"report": {"title": 'it\'s {braced}, "quoted" & $paid'}}, ["report"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_changed_key_reruns_the_stages_that_read_it_and_those_behind(finished, config, jobs):
+    assert plan(finished, **config) == sorted(jobs)
+
+
+def test_one_more_round_runs_that_round_and_the_report(finished):
+    new = ["train 2", "predict 2", "evaluate 2", "refine 3", "evaluate 3", "report"]
+    assert plan(finished, rounds=3) == sorted(new)
+
+
+def test_one_round_less_rescores_its_labels_without_a_network_and_rewrites_the_report(finished):
+    assert plan(finished, rounds=1) == ["evaluate 1", "report"]
+
+
+def test_another_run_is_apart_from_the_finished_one(finished):
+    assert plan(finished, run="second") == sorted(ALL_JOBS)
+
+
+def test_the_report_of_snakemake_shows_metrics_curves_and_panels_with_captions(finished):
+    done = snakemake(finished, "--report", "page.html")
+    assert done.returncode == 0, done.stderr
+    page = (finished / "page.html").read_text(encoding="utf-8")
+    categories = json.loads(re.search(r"var categories = (\{.*?\});", page)[1])
+    assert list(categories) == ["Metrics", "Curves", "Panels"]
+    assert "an ignored pixel counts as missed" in page
+
+
+# --- faulty configurations ------------------------------------------------------------------------
+
+
+def test_a_faulty_configuration_stops_with_the_key_and_the_mend_before_anything_runs(fresh):
+    done = snakemake(fresh, "--dry-run", train={"epochz": 3}, rounds=0)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert lines[-3:] == [
+        "auxseg: error: config is not valid: 2 faults",
+        "  - rounds: 0 is not allowed: input should be greater than or equal to 1",
+        "  - train.epochz: unknown key (did you mean 'epochs'?)",
+    ]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,83 @@
+"""What the other files share: the checked configuration, and the inputs that depend on the round."""
+
+import os
+import sys
+from pathlib import Path
+
+from auxseg.config import parse_config, stage_options, to_json
+from auxseg.errors import UserError
+
+
+def checked_config():
+    """The typed configuration; a faulty one ends Snakemake before anything runs."""
+    try:
+        return parse_config(config)
+    except UserError as error:
+        print(f"auxseg: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+CONFIG = checked_config()
+
+# `auxseg` is found beside the Python that runs Snakemake, also where no environment is activated.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
+
+
+def options(stage):
+    """What a stage reads of the configuration, as the JSON of its --options.
+
+    A function, since Snakemake would take braces in a plain text for wildcards.
+    """
+    text = to_json(stage_options(CONFIG, stage))
+    return lambda wildcards: text
+
+
+def every_round(path):
+    """A path with {round}, once for each training."""
+    return expand(path, round=range(CONFIG.rounds))
+
+
+def every_labelled_round(path):
+    """A path with {round}, once for each set of pseudo labels: the last training makes one more."""
+    return expand(path, round=range(CONFIG.rounds + 1))
+
+
+def round_saliency(wildcards):
+    """Coarse saliency in round 0, what the last network refined of it afterwards."""
+    if int(wildcards.round) == 0:
+        return "<run>/saliency.h5"
+    return "<run>/round{round}/saliency.h5"
+
+
+def last_weights(wildcards):
+    """The network of the round before."""
+    return f"<run>/round{int(wildcards.round) - 1}/weights.safetensors"
+
+
+def initial_weights(wildcards):
+    """Where a round's training starts: the classifier, then the network of the round before."""
+    if int(wildcards.round) == 0:
+        return "<run>/classifier/weights.safetensors"
+    return last_weights(wildcards)
+
+
+def training_masks(wildcards):
+    """True masks: read in training only for the ceiling that `train.labels: masks` asks for."""
+    return "<run>/masks.h5" if CONFIG.train.labels == "masks" else []
+
+
+def round_predictions(wildcards):
+    """A round's predictions; after the last round there are pseudo labels but no network."""
+    return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
+
+
+def optional_flag(name):
+    """The flag of an input that may be absent, for the shell; derived of it, so never a trigger."""
+    return lambda wildcards, input: f"--{name} {input[name]}" if input[name] else ""
+
+
+def folder_of(name):
+    """The folder of an input, for the shell; derived of it, so never a trigger."""
+    return lambda wildcards, input: str(Path(input[name]).parent)

@@ -1,0 +1,46 @@
+"""From a data set in its own layout to records and coarse saliency."""
+
+
+rule index:
+    output:
+        index="<run>/index.h5",
+        masks="<run>/masks.h5",
+    log:
+        "<logs>/index.log",
+    benchmark:
+        "<benchmarks>/index.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        options=options("index"),
+    shell:
+        "auxseg index --index {output.index} --masks {output.masks}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+
+rule saliency:
+    input:
+        index="<run>/index.h5",
+    output:
+        saliency="<run>/saliency.h5",
+    log:
+        "<logs>/saliency.log",
+    benchmark:
+        "<benchmarks>/saliency.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=0,
+    params:
+        options=options("saliency"),
+    shell:
+        "auxseg saliency --index {input.index} --saliency {output.saliency}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"

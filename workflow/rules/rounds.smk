@@ -1,0 +1,102 @@
+"""Rounds of training on pseudo labels and refining them: each writes the next round's inputs."""
+
+
+rule train:
+    input:
+        every_round("<run>/round{round}/weights.safetensors"),
+
+
+rule train_round:
+    input:
+        index="<run>/index.h5",
+        labels="<run>/round{round}/labels.h5",
+        saliency=round_saliency,
+        initial_weights=initial_weights,
+        masks=training_masks,
+    output:
+        weights="<run>/round{round}/weights.safetensors",
+        history="<run>/round{round}/history.csv",
+    log:
+        "<logs>/train_round{round}.log",
+    benchmark:
+        "<benchmarks>/train_round{round}.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+        gpu=0,
+    params:
+        options=options("train"),
+        masks=optional_flag("masks"),
+    shell:
+        "auxseg train --index {input.index} --labels {input.labels} --saliency {input.saliency}"
+        " --initial-weights {input.initial_weights} {params.masks}"
+        " --weights {output.weights} --history {output.history}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+
+rule refine:
+    input:
+        every_labelled_round("<run>/round{round}/labels.h5"),
+
+
+rule refine_round:
+    input:
+        index="<run>/index.h5",
+        weights=last_weights,
+        saliency="<run>/saliency.h5",
+    output:
+        labels="<run>/round{round}/labels.h5",
+        saliency="<run>/round{round}/saliency.h5",
+    log:
+        "<logs>/refine_round{round}.log",
+    benchmark:
+        "<benchmarks>/refine_round{round}.tsv"
+    wildcard_constraints:
+        round=r"[1-9]\d*",
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=8000,
+        runtime=480,
+        gpu=0,
+    params:
+        options=options("refine"),
+    shell:
+        "auxseg refine --index {input.index} --weights {input.weights}"
+        " --saliency {input.saliency}"
+        " --labels {output.labels} --refined-saliency {output.saliency}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+
+rule predict:
+    input:
+        every_round("<run>/round{round}/predictions.h5"),
+
+
+rule predict_round:
+    input:
+        index="<run>/index.h5",
+        weights="<run>/round{round}/weights.safetensors",
+    output:
+        predictions="<run>/round{round}/predictions.h5",
+    log:
+        "<logs>/predict_round{round}.log",
+    benchmark:
+        "<benchmarks>/predict_round{round}.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=8000,
+        runtime=480,
+        gpu=0,
+    params:
+        options=options("predict"),
+    shell:
+        "auxseg predict --index {input.index} --weights {input.weights}"
+        " --predictions {output.predictions}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"

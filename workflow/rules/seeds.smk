@@ -1,0 +1,74 @@
+"""From the classifier to the first pseudo labels."""
+
+
+rule classify:
+    input:
+        index="<run>/index.h5",
+    output:
+        weights="<run>/classifier/weights.safetensors",
+        history="<run>/classifier/history.csv",
+    log:
+        "<logs>/classify.log",
+    benchmark:
+        "<benchmarks>/classify.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=12000,
+        runtime=720,
+        gpu=0,
+    params:
+        options=options("classify"),
+    shell:
+        "auxseg classify --index {input.index}"
+        " --weights {output.weights} --history {output.history}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+
+rule cam:
+    input:
+        index="<run>/index.h5",
+        weights="<run>/classifier/weights.safetensors",
+    output:
+        cam="<run>/cam.h5",
+    log:
+        "<logs>/cam.log",
+    benchmark:
+        "<benchmarks>/cam.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 16
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=0,
+    params:
+        options=options("cam"),
+    shell:
+        "auxseg cam --index {input.index} --weights {input.weights} --cam {output.cam}"
+        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+
+rule seed:
+    input:
+        cam="<run>/cam.h5",
+        saliency="<run>/saliency.h5",
+    output:
+        labels="<run>/round0/labels.h5",
+    log:
+        "<logs>/seed.log",
+    benchmark:
+        "<benchmarks>/seed.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        options=options("seed"),
+    shell:
+        "auxseg seed --cam {input.cam} --saliency {input.saliency} --labels {output.labels}"
+        " --options {params.options:q} > {log} 2>&1"
