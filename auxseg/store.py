@@ -65,12 +65,29 @@ class MapWriter:
     Use as a context manager: leaving it without an error finishes the file.
     """
 
-    def __init__(self, path: Path, header: Header, maps_per_part: int = MAPS_PER_PART) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        maps_per_part: int = MAPS_PER_PART,
+        *,
+        resume: bool = True,
+    ) -> None:
+        """Open the artifact for writing.
+
+        Args:
+            path: the final name.
+            header: of the artifact.
+            maps_per_part: images that a kill may cost.
+            resume: False discards the parts of an interrupted run: for inputs without a digest.
+        """
         self.path = Path(path)
         self.header = header
         self._parts = self.path.with_name(self.path.name + ".parts")
         self._maps_per_part = maps_per_part
         self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
+        if not resume:
+            shutil.rmtree(self._parts, ignore_errors=True)
         self._done = self._recover()
 
     def missing(self, ids: Iterable[str]) -> list[str]:

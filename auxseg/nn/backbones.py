@@ -20,6 +20,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: K, channels of the features.
+        output_stride: input pixels per feature pixel, 8 or 16.
         mean, std: of the RGB input in [0, 1] that the weights were trained with.
     """
 
@@ -28,6 +29,7 @@ class Backbone(nn.Module):
         body: nn.Module,
         *,
         channels: int,
+        output_stride: int,
         mean: tuple[float, ...] = IMAGENET_MEAN,
         std: tuple[float, ...] = IMAGENET_STD,
         freeze_batch_norm: bool = True,
@@ -35,6 +37,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.body = body
         self.channels = channels
+        self.output_stride = output_stride
         self.mean = mean
         self.std = std
         self._freeze_batch_norm = freeze_batch_norm
@@ -103,7 +106,9 @@ def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool
     body = nn.Sequential()
     for layer_name, layer in layers:
         body.add_module(layer_name, layer)
-    return Backbone(body, channels=2048, freeze_batch_norm=freeze_batch_norm)
+    return Backbone(
+        body, channels=2048, output_stride=output_stride, freeze_batch_norm=freeze_batch_norm
+    )
 
 
 def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
@@ -128,6 +133,7 @@ def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Ba
     return Backbone(
         TimmBody(model),
         channels=channels,
+        output_stride=output_stride,
         mean=tuple(settings.get("mean", IMAGENET_MEAN)),
         std=tuple(settings.get("std", IMAGENET_STD)),
         freeze_batch_norm=freeze_batch_norm,

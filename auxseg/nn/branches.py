@@ -31,17 +31,26 @@ class DenseBranch(nn.Module):
         channels: K, of the backbone's features.
         outputs: logits of the task: C + 1 for segmentation, 1 for saliency.
         dense_channels: D.
+        output_stride: input pixels per feature pixel. The published dilations 6, 12 and 18 belong
+            to stride 8; at 16 they are halved, so that they span the same pixels of the image.
         with_affinity: False leaves the task affinity and the enhancement out.
     """
 
     def __init__(
-        self, channels: int, outputs: int, *, dense_channels: int = 128, with_affinity: bool = True
+        self,
+        channels: int,
+        outputs: int,
+        *,
+        dense_channels: int = 128,
+        output_stride: int = 8,
+        with_affinity: bool = True,
     ) -> None:
         super().__init__()
-        self.reduce = _dilated(channels, dense_channels, 6)
-        self.widen = _dilated(dense_channels, dense_channels, 12)
+        first, second, third = (dilation * 8 // output_stride for dilation in (6, 12, 18))
+        self.reduce = _dilated(channels, dense_channels, first)
+        self.widen = _dilated(dense_channels, dense_channels, second)
         self.affinity = TaskAffinity(dense_channels) if with_affinity else None
-        self.decode = _dilated(dense_channels, dense_channels, 18)
+        self.decode = _dilated(dense_channels, dense_channels, third)
         self.predict = nn.Conv2d(dense_channels, outputs, 1, bias=False)
         nn.init.xavier_uniform_(self.predict.weight)
         self.relu = nn.ReLU(inplace=True)

@@ -78,6 +78,7 @@ class AuxSegNet(nn.Module):
             backbone.channels,
             num_classes + 1,
             dense_channels=dense_channels,
+            output_stride=backbone.output_stride,
             with_affinity=affinity in ("seg", "cross-task"),
         )
         self.saliency = (
@@ -85,6 +86,7 @@ class AuxSegNet(nn.Module):
                 backbone.channels,
                 1,
                 dense_channels=dense_channels,
+                output_stride=backbone.output_stride,
                 with_affinity=affinity in ("sal", "cross-task"),
             )
             if has_saliency

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from auxseg.config import parse_config, stage_options, to_json
+from auxseg.datasets.files import label_files
 from auxseg.errors import UserError
 
 

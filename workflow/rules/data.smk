@@ -2,6 +2,8 @@
 
 
 rule index:
+    input:
+        labels=label_files(CONFIG.index),
     output:
         index="<run>/index.h5",
         masks="<run>/masks.h5",
@@ -20,7 +22,7 @@ rule index:
         options=options("index"),
     shell:
         "auxseg index --index {output.index} --masks {output.masks}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule saliency:
@@ -43,4 +45,4 @@ rule saliency:
         options=options("saliency"),
     shell:
         "auxseg saliency --index {input.index} --saliency {output.saliency}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

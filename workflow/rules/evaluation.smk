@@ -34,7 +34,7 @@ rule evaluate_round:
         "auxseg evaluate --index {input.index} --masks {input.masks} --labels {input.labels}"
         " --saliency {input.saliency} {params.predictions}"
         " --metrics {output.metrics} --per-class {output.per_class}"
-        " --options {params.options:q} > {log} 2>&1"
+        " --options {params.options:q} 2>&1 | tee {log}"
 
 
 rule report:
@@ -105,4 +105,4 @@ rule report:
         folder=folder_of("index"),
     shell:
         "auxseg report --folder {params.folder:q} --rounds {params.rounds} --page {output.page}"
-        " --options {params.options:q} > {log} 2>&1"
+        " --options {params.options:q} 2>&1 | tee {log}"

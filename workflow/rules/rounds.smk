@@ -34,7 +34,7 @@ rule train_round:
         "auxseg train --index {input.index} --labels {input.labels} --saliency {input.saliency}"
         " --initial-weights {input.initial_weights} {params.masks}"
         " --weights {output.weights} --history {output.history}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule refine:
@@ -69,7 +69,7 @@ rule refine_round:
         "auxseg refine --index {input.index} --weights {input.weights}"
         " --saliency {input.saliency}"
         " --labels {output.labels} --refined-saliency {output.saliency}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule predict:
@@ -99,4 +99,4 @@ rule predict_round:
     shell:
         "auxseg predict --index {input.index} --weights {input.weights}"
         " --predictions {output.predictions}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

@@ -23,7 +23,7 @@ rule classify:
     shell:
         "auxseg classify --index {input.index}"
         " --weights {output.weights} --history {output.history}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule cam:
@@ -47,7 +47,7 @@ rule cam:
         options=options("cam"),
     shell:
         "auxseg cam --index {input.index} --weights {input.weights} --cam {output.cam}"
-        " --options {params.options:q} --threads {threads} > {log} 2>&1"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule seed:
@@ -71,4 +71,4 @@ rule seed:
         options=options("seed"),
     shell:
         "auxseg seed --cam {input.cam} --saliency {input.saliency} --labels {output.labels}"
-        " --options {params.options:q} > {log} 2>&1"
+        " --options {params.options:q} 2>&1 | tee {log}"

@@ -1,0 +1,121 @@
+"""Data sets in the layout of MS COCO: image folders and instances_*.json."""
+
+import contextlib
+import io
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+
+from auxseg.config import CocoOptions
+from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, Record
+from auxseg.errors import UserError
+
+ClassTable = dict[int, int]
+"""A category's number in the file -> index of its class, 0-based."""
+
+
+def load(options: CocoOptions) -> Dataset:
+    """Read the instances of both splits; training images without any class are left out.
+
+    Raises:
+        UserError: a folder or annotation file is missing or not in COCO's format, or the two files
+            name different categories.
+    """
+    root = Path(options.root)
+    classes: tuple[str, ...] = ()
+    records: list[Record] = []
+    faults: list[str] = []
+    for split, folder, file in (
+        ("train", root / options.train_images, root / options.train_annotations),
+        ("val", root / options.val_images, root / options.val_annotations),
+    ):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; set index.coco.{split}_images.")
+        instances = _read_instances(file)
+        found, table = _classes(instances, options.classes)
+        if classes and found != classes:
+            raise UserError(f"{file}: names other categories than the training annotations.")
+        classes = found
+        try:
+            part = _records(instances, table, split, folder)
+        except (KeyError, TypeError) as error:
+            raise _misformed(file, error) from None
+        if not part:
+            faults.append(f"{file}: split {split!r} is empty: no image with an instance in it.")
+        records += part
+    return Dataset(classes, tuple(records), tuple(faults), voc_palette(len(classes) + 1))
+
+
+def _read_instances(file: Path) -> COCO:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            instances = COCO(str(file))
+            instances.dataset["images"], instances.dataset["categories"]
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; set index.coco's annotations.") from None
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise _misformed(file, error) from None
+    return instances
+
+
+def _misformed(file: Path, error: Exception) -> UserError:
+    missing = isinstance(error, KeyError)
+    reason = f"no key or number {error.args[0]!r}" if missing else str(error).splitlines()[0]
+    return UserError(f"{file}: not in COCO's format of instances ({reason}); copy it again.")
+
+
+def _classes(instances: COCO, kind: str) -> tuple[tuple[str, ...], ClassTable]:
+    """Class names in the order of the categories' numbers, and each category's class."""
+    key = "name" if kind == "categories" else "supercategory"
+    categories = sorted(instances.dataset["categories"], key=lambda category: category["id"])
+    names = tuple(dict.fromkeys(category[key] for category in categories))
+    return names, {category["id"]: names.index(category[key]) for category in categories}
+
+
+def _records(instances: COCO, table: ClassTable, split: str, folder: Path) -> list[Record]:
+    records = []
+    for image_id in sorted(instances.imgs):
+        present = {table[found["category_id"]] for found in instances.imgToAnns[image_id]}
+        if split == "train" and not present:
+            continue
+        name = instances.imgs[image_id]["file_name"]
+        records.append(
+            Record(
+                id=Path(name).stem,
+                split=split,
+                image=folder / name,
+                labels=tuple(sorted(present)),
+                mask=partial(_draw_mask, instances, image_id, table),
+            )
+        )
+    return records
+
+
+def _draw_mask(instances: COCO, image_id: int, table: ClassTable) -> np.ndarray:
+    """(H, W) uint8: crowds ignored, and over them the instances, the largest first."""
+    image = instances.imgs[image_id]
+    mask = np.full((image["height"], image["width"]), BACKGROUND, dtype=np.uint8)
+    drawn: list[tuple[bool, int, np.ndarray, int]] = []
+    for found in instances.imgToAnns[image_id]:
+        crowd = bool(found.get("iscrowd"))
+        region = _region(instances, found)
+        value = IGNORE if crowd else table[found["category_id"]] + 1
+        drawn.append((not crowd, -int(region.sum()), region, value))
+    for _, _, region, value in sorted(drawn, key=lambda item: item[:2]):
+        mask[region] = value
+    return mask
+
+
+def _region(instances: COCO, found: dict[str, Any]) -> np.ndarray:
+    """(H, W) bool of one instance."""
+    try:
+        return instances.annToMask(found).astype(bool)
+    except Exception as error:
+        raise UserError(
+            f"annotation {found.get('id')} of image {found['image_id']}: its segmentation cannot "
+            f"be drawn ({error}); remove or mend it."
+        ) from None

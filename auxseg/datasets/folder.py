@@ -1,0 +1,165 @@
+"""Your own photographs: images/, labels.csv and, where there are some, masks/ and saliency/.
+
+`labels.csv` has a header `image,labels` or `image,labels,split`. `image` is a file below images/,
+with or without its extension; `labels` are class names separated by blanks, ';' or '|'; `split` is
+train (also where it is empty), val or test. `masks/{image}.png` and `saliency/{image}.png` bear the
+image's name without its extension.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from auxseg.config import FolderOptions
+from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.record import Dataset, Record
+from auxseg.datasets.tables import Row, did_you_mean, read_csv
+from auxseg.errors import UserError
+from auxseg.images import read_mask
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+SPLITS = ("train", "val", "test")
+_SEPARATORS = re.compile(r"[;|\s]+")
+
+
+@dataclass
+class _Reading:
+    """The state of reading one labels.csv."""
+
+    root: Path
+    photos: dict[str, Path]
+    classes: tuple[str, ...]
+    lines: dict[str, int] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def fault(self, row: Row, sentence: str) -> None:
+        self.faults.append(f"{self.root / 'labels.csv'} line {row.line}: {sentence}")
+
+
+def load(options: FolderOptions) -> Dataset:
+    """Read images/ and labels.csv.
+
+    Raises:
+        UserError: images/ or labels.csv is missing, labels.csv has another header, or a class name
+            holds a separator.
+    """
+    root = Path(options.root)
+    photos, faults = _photographs(root / "images")
+    rows, torn = read_csv(root / "labels.csv", ("image", "labels"), ("split",))
+    used = {name for row in rows for name in _names(row)}
+    classes = tuple(sorted(used)) if options.classes is None else options.classes
+    _check_classes(classes)
+    reading = _Reading(root, photos, classes, faults=[*faults, *torn])
+    for row in rows:
+        _read_row(reading, row)
+    _check_whole(reading)
+    return Dataset(
+        classes=classes,
+        records=tuple(reading.records),
+        faults=tuple(reading.faults),
+        palette=voc_palette(len(classes) + 1),
+    )
+
+
+def _photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Photographs by id (path below the folder, no extension), and a sentence for each clash."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; index.folder.root must be the one above it.")
+    photos: dict[str, Path] = {}
+    faults = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        name = _composed(path.relative_to(folder).with_suffix("").as_posix())
+        if name in photos:
+            other = photos[name].name
+            faults.append(f"{path}: has the same name as {other}, extension aside; rename one.")
+        else:
+            photos[name] = path
+    return photos, faults
+
+
+def _composed(text: str) -> str:
+    """One form for letters with accents, which file systems and editors write in two."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _names(row: Row) -> list[str]:
+    return [name for name in _SEPARATORS.split(row.cells["labels"]) if name]
+
+
+def _check_classes(classes: tuple[str, ...]) -> None:
+    for number, name in enumerate(classes):
+        if not name or _SEPARATORS.search(name):
+            raise UserError(
+                f"index.folder.classes: {name!r} is not a class name: blanks, ';' and '|' separate "
+                f"names in labels.csv; write '_' or '-' instead."
+            )
+        if name in classes[:number]:
+            raise UserError(f"index.folder.classes: {name!r} stands there twice; remove one.")
+
+
+def _read_row(reading: _Reading, row: Row) -> None:
+    """Add one row's record, or say what is wrong with the row."""
+    split = row.cells.get("split") or "train"
+    unknown = [name for name in _names(row) if name not in reading.classes]
+    image_id = _find(reading, row.cells["image"])
+    for name in unknown:
+        reading.fault(row, f"unknown class {name!r}{did_you_mean(name, reading.classes)}")
+    if split not in SPLITS:
+        reading.fault(row, f"unknown split {split!r}; it must be one of {', '.join(SPLITS)}.")
+    if not _names(row) and split == "train":
+        reading.fault(row, f"{row.cells['image']!r} has no class; name one or remove the row.")
+    if image_id is None:
+        reading.fault(
+            row,
+            f"no photograph {row.cells['image']!r} in {reading.root / 'images'}"
+            f"{did_you_mean(row.cells['image'], reading.photos)}; add it or remove the row.",
+        )
+    elif image_id in reading.lines:
+        reading.fault(
+            row,
+            f"{row.cells['image']!r} stands on line {reading.lines[image_id]} already; remove one.",
+        )
+    else:
+        reading.lines[image_id] = row.line
+        labels = {reading.classes.index(n) for n in _names(row) if n in reading.classes}
+        reading.records.append(_record(reading, image_id, split, tuple(sorted(labels))))
+
+
+def _find(reading: _Reading, name: str) -> str | None:
+    """The id of the photograph that a cell names, with or without its extension."""
+    name = _composed(PurePosixPath(name).as_posix())
+    if name in reading.photos:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    photo = reading.photos.get(stem)
+    return stem if photo is not None and photo.suffix == dot + suffix else None
+
+
+def _record(reading: _Reading, image_id: str, split: str, labels: tuple[int, ...]) -> Record:
+    path = reading.photos[image_id]
+    beside = path.relative_to(reading.root / "images").with_suffix(".png")
+    mask, saliency = reading.root / "masks" / beside, reading.root / "saliency" / beside
+    return Record(
+        id=image_id,
+        split=split,
+        image=path,
+        labels=labels,
+        mask=partial(read_mask, mask) if mask.is_file() else None,
+        saliency=saliency if saliency.is_file() else None,
+    )
+
+
+def _check_whole(reading: _Reading) -> None:
+    """Photographs without a row, and a data set without a training image."""
+    for image_id, path in reading.photos.items():
+        if image_id not in reading.lines:
+            reading.faults.append(f"{path}: not in labels.csv; add a row or remove the photograph.")
+    if not any(record.split == "train" for record in reading.records):
+        reading.faults.append(
+            f"{reading.root / 'labels.csv'}: split 'train' is empty; name a photograph to train on."
+        )

@@ -1,0 +1,18 @@
+"""PASCAL VOC's colours of class indices, with which every mask of a data set is shown."""
+
+Palette = tuple[tuple[int, int, int], ...]
+
+
+def voc_palette(count: int) -> Palette:
+    """RGB of the indices 0 ... count - 1: the bits of the index, spread over the colour bits."""
+    return tuple(_colour(index) for index in range(count))
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    red = green = blue = 0
+    for bit in range(8):
+        place = 7 - bit
+        red |= (index >> (3 * bit) & 1) << place
+        green |= (index >> (3 * bit + 1) & 1) << place
+        blue |= (index >> (3 * bit + 2) & 1) << place
+    return red, green, blue

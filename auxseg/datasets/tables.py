@@ -1,0 +1,87 @@
+"""What the data sets' label tables and lists have in common."""
+
+import csv
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auxseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a CSV: its line in the file, and its cells by column, stripped."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def read_csv(
+    path: Path, needed: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[list[Row], list[str]]:
+    """Read a CSV with a header; UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        needed: columns that must be there, in any order.
+        optional: columns that may be there.
+
+    Returns:
+        its rows, and a sentence for each row whose number of cells is not the header's.
+
+    Raises:
+        UserError: no such file, not UTF-8, or another header.
+    """
+    lines = list(csv.reader(_text(path).splitlines()))
+    header = [name.strip().lower() for name in lines[0]] if lines else []
+    if not set(needed) <= set(header) <= {*needed, *optional}:
+        wanted = ",".join([*needed, *(f"[{name}]" for name in optional)])
+        found = ",".join(header) or "nothing"
+        raise UserError(f"{path} line 1: the header must be '{wanted}', but is '{found}'.")
+    rows, faults = [], []
+    for number, cells in enumerate(lines[1:], start=2):
+        if len(cells) == len(header):
+            texts = (cell.strip() for cell in cells)
+            rows.append(Row(number, dict(zip(header, texts, strict=True))))
+        elif any(cell.strip() for cell in cells):
+            faults.append(
+                f"{path} line {number}: {len(cells)} cells where the header has {len(header)}; "
+                f"separate columns by commas and quote texts that hold one."
+            )
+    return rows, faults
+
+
+def read_list(path: Path) -> list[tuple[int, str]]:
+    """(line, first word) of every line of a text file that holds one.
+
+    Raises:
+        UserError: no such file, or not UTF-8.
+    """
+    words = [(number, line.split()) for number, line in enumerate(_text(path).splitlines(), 1)]
+    return [(number, found[0]) for number, found in words if found]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'horse'?)`, or nothing where no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file{_neighbours(path)}.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text."
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def _neighbours(path: Path) -> str:
+    """Which files of the same kind stand beside a missing one."""
+    names = sorted(found.name for found in path.parent.glob(f"*{path.suffix}"))
+    return f"; beside it: {', '.join(names[:8])}" if names else ""
