@@ -211,6 +211,11 @@ class ModelOptions(BackboneOptions):
     )
     dense_channels: int = Field(128, ge=8, description="D, channels of the dense branches")
 
+    @property
+    def has_classification(self) -> bool:
+        """Whether the network has class logits and CAMs."""
+        return self.branches in ("seg+cls", "all")
+
     @model_validator(mode="after")
     def _affinity_has_its_branch(self) -> "ModelOptions":
         if self.affinity in ("sal", "cross-task") and self.branches not in ("seg+sal", "all"):
@@ -376,6 +381,21 @@ class Config(Section):
     predict: PredictOptions = Field(PredictOptions(), description="inference")
     evaluate: EvaluateOptions = Field(EvaluateOptions(), description="figures")
     report: ReportOptions = Field(ReportOptions(), description="page")
+
+    @property
+    def labelled_rounds(self) -> int:
+        """Rounds with pseudo labels: every training's own, and those that its CAMs make last."""
+        return self.rounds + int(self.model.has_classification)
+
+    @model_validator(mode="after")
+    def _later_rounds_need_cams(self) -> "Config":
+        if self.rounds > 1 and not self.model.has_classification:
+            raise ValueError(
+                f"rounds: {self.rounds} rounds refine the network's CAMs, which model.branches "
+                f"{self.model.branches!r} has not; set branches to 'all' or 'seg+cls', or rounds "
+                f"to 1"
+            )
+        return self
 
     @field_validator("run")
     @classmethod

@@ -168,7 +168,7 @@ def _mask(owner: np.ndarray, kinds: list[int]) -> np.ndarray:
 def _saliency(owner: np.ndarray, clutter: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """A saliency map with the usual flaws: soft, half an animal missed, a bush or stone found."""
     height, width = shape = owner.shape
-    salient = np.zeros(shape, dtype=np.float32)
+    salient: np.ndarray = np.zeros(shape, dtype=np.float32)
     for thing in clutter:
         if rng.random() < 0.07:
             np.maximum(salient, thing * rng.uniform(0.5, 0.9), out=salient)
@@ -182,8 +182,8 @@ def _saliency(owner: np.ndarray, clutter: list[np.ndarray], rng: np.random.Gener
     y = rows + reach * fractal(rng, shape, (height / 6, width / 6), 1)
     salient = cv2.remap(salient, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     salient = cv2.GaussianBlur(salient, (0, 0), reach * rng.uniform(0.5, 1.0))
-    salient += 0.03 * fractal(rng, shape, (height / 5, width / 5), 2)
-    return np.clip(salient * 255, 0, 255).astype(np.uint8)
+    noise = 0.03 * fractal(rng, shape, (height / 5, width / 5), 2)
+    return np.clip((salient + noise) * 255, 0, 255).astype(np.uint8)
 
 
 def _half(body: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -54,7 +54,7 @@ def _marginals(
     field.addPairwiseBilateral(
         sxy=options.bilateral_sxy,
         srgb=options.bilateral_srgb,
-        rgbim=np.ascontiguousarray(image),
+        rgbim=np.array(image),  # a copy: the library wants it writable
         compat=options.bilateral_compat,
     )
     return np.array(field.inference(options.iterations)).reshape(unary.shape)

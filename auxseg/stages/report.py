@@ -63,15 +63,25 @@ _ORIGINS = {
 }
 
 
-def run(options: ReportOptions, *, folder: Path, rounds: int, page: Path) -> None:
-    """Write the page last, so that a page that is there has all its pictures."""
+def run(
+    options: ReportOptions, *, folder: Path, rounds: int, labelled_rounds: int, page: Path
+) -> None:
+    """Write the page last, so that a page that is there has all its pictures.
+
+    Args:
+        options: title and number of panels.
+        folder: of the run.
+        rounds: trainings, each with predictions.
+        labelled_rounds: sets of pseudo labels: one more where the last network made some.
+        page: the page's file.
+    """
     index = read_index(folder / "index.h5")
-    metrics = _all_rounds(folder, rounds, "metrics.csv")
-    classes = tables.last_of_each_subject(_all_rounds(folder, rounds, "per_class.csv"))
+    metrics = _all_rounds(folder, labelled_rounds, "metrics.csv")
+    classes = tables.last_of_each_subject(_all_rounds(folder, labelled_rounds, "per_class.csv"))
     histories = _histories(folder, rounds)
     origins = _origins(folder)
     with ExitStack() as stack:
-        maps = _open_maps(folder, rounds, stack)
+        maps = _open_maps(folder, rounds, labelled_rounds, stack)
         groups = _write_panels(page.parent / "panels", index, maps, options.panels)
         masks = len(maps.masks)
 
@@ -93,7 +103,7 @@ def run(options: ReportOptions, *, folder: Path, rounds: int, page: Path) -> Non
         counts=dict(Counter(entry.split for entry in index.entries)),
         rounds=rounds,
         final=tables.final_miou(metrics),
-        table=tables.by_round(metrics, range(rounds + 1)),
+        table=tables.by_round(metrics, range(labelled_rounds)),
         per_class_columns=columns,
         per_class=rows,
         supervision=supervision(origins, masks),
@@ -105,9 +115,9 @@ def run(options: ReportOptions, *, folder: Path, rounds: int, page: Path) -> Non
     write_atomically(page, render(content).encode())
 
 
-def _all_rounds(folder: Path, rounds: int, name: str) -> pd.DataFrame:
+def _all_rounds(folder: Path, labelled_rounds: int, name: str) -> pd.DataFrame:
     return tables.gather(
-        {r: tables.read_text_table(folder / f"round{r}" / name) for r in range(rounds + 1)}
+        {r: tables.read_text_table(folder / f"round{r}" / name) for r in range(labelled_rounds)}
     )
 
 
@@ -118,7 +128,7 @@ def _histories(folder: Path, rounds: int) -> dict[str, pd.DataFrame]:
     return {name: tables.read_text_table(p).astype(float) for name, p in paths.items()}
 
 
-def _open_maps(folder: Path, rounds: int, stack: ExitStack) -> Maps:
+def _open_maps(folder: Path, rounds: int, labelled_rounds: int, stack: ExitStack) -> Maps:
     def reader(path: str, kind: str) -> MapReader:
         return stack.enter_context(MapReader(folder / path, kind))
 
@@ -126,7 +136,7 @@ def _open_maps(folder: Path, rounds: int, stack: ExitStack) -> Maps:
         masks=reader("masks.h5", "masks"),
         saliency=reader("saliency.h5", "saliency"),
         cam=reader("cam.h5", "cam"),
-        labels=[reader(f"round{r}/labels.h5", "labels") for r in range(rounds + 1)],
+        labels=[reader(f"round{r}/labels.h5", "labels") for r in range(labelled_rounds)],
         predictions=[reader(f"round{r}/predictions.h5", "predictions") for r in range(rounds)],
     )
 

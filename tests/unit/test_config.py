@@ -151,3 +151,15 @@ def test_options_from_a_file_are_those_of_the_mapping(tmp_path):
 def test_options_that_are_no_mapping_are_refused(text):
     with pytest.raises(UserError, match="--options"):
         parse_stage_options("seed", text)
+
+
+def test_rounds_without_a_classification_branch_are_refused():
+    with pytest.raises(UserError, match="rounds: 2 rounds refine the network's CAMs"):
+        parse_config({"rounds": 2, "model": {"branches": "seg", "affinity": "none"}})
+
+
+def test_a_network_without_classification_leaves_no_labels_after_the_last_round():
+    plain = parse_config({"rounds": 1, "model": {"branches": "seg", "affinity": "none"}})
+
+    assert plain.labelled_rounds == 1
+    assert parse_config({"rounds": 3}).labelled_rounds == 4

@@ -41,8 +41,8 @@ def every_round(path):
 
 
 def every_labelled_round(path):
-    """A path with {round}, once for each set of pseudo labels: the last training makes one more."""
-    return expand(path, round=range(CONFIG.rounds + 1))
+    """A path with {round}, once for each set of pseudo labels: the last network makes one more."""
+    return expand(path, round=range(CONFIG.labelled_rounds))
 
 
 def round_saliency(wildcards):

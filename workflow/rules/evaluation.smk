@@ -102,7 +102,9 @@ rule report:
     params:
         options=options("report"),
         rounds=CONFIG.rounds,
+        labelled_rounds=CONFIG.labelled_rounds,
         folder=folder_of("index"),
     shell:
-        "auxseg report --folder {params.folder:q} --rounds {params.rounds} --page {output.page}"
+        "auxseg report --folder {params.folder:q} --rounds {params.rounds}"
+        " --labelled-rounds {params.labelled_rounds} --page {output.page}"
         " --options {params.options:q} 2>&1 | tee {log}"

@@ -94,7 +94,13 @@ def _tables(folder: Path, number: int) -> None:
 
 def write_report(folder: Path, **options) -> Path:
     page = folder / "report" / "index.html"
-    report.run(ReportOptions(**options), folder=folder, rounds=ROUNDS, page=page)
+    report.run(
+        ReportOptions(**options),
+        folder=folder,
+        rounds=ROUNDS,
+        labelled_rounds=ROUNDS + 1,
+        page=page,
+    )
     return page
 
 

@@ -1,0 +1,246 @@
+"""classify, cam, train, refine and predict on a tiny network and tiny generated photographs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from auxseg.config import (
+    CamOptions,
+    ClassifyJob,
+    PredictOptions,
+    RefineOptions,
+    SeedOptions,
+    TrainJob,
+)
+from auxseg.datasets.index_file import read_index
+from auxseg.errors import UserError
+from auxseg.stages import cam, classify, predict, refine, seed, train
+from auxseg.stages.runtime import Runtime
+from auxseg.store import MapReader
+
+pytestmark = pytest.mark.slow
+
+MODEL = {"backbone": "test_efficientnet", "weights": "none", "freeze_batch_norm": False}
+TRAINING = {"epochs": 1, "batch_size": 4, "crop_size": 48}
+RUNTIME = Runtime(threads=2)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tiny run after one round; read only."""
+    folder = tmp_path_factory.mktemp("finished")
+    for artifact in tiny_run.glob("*.h5"):
+        shutil.copy(artifact, folder)
+    weights = folder / "classifier/weights.safetensors"
+    job = ClassifyJob(**TRAINING, model=MODEL)
+    classify.run(
+        job,
+        index=folder / "index.h5",
+        weights=weights,
+        history=folder / "classifier/history.csv",
+        runtime=RUNTIME,
+    )
+    cam.run(
+        CamOptions(scales=(1.0,)),
+        index=folder / "index.h5",
+        weights=weights,
+        cam=folder / "cam.h5",
+        runtime=RUNTIME,
+    )
+    seed.run(
+        SeedOptions(),
+        cam=folder / "cam.h5",
+        saliency=folder / "saliency.h5",
+        labels=folder / "round0/labels.h5",
+    )
+    train_round(folder, folder / "round0")
+    refine_round(folder, folder / "round1")
+    predict_round(folder, folder / "round0/predictions.h5")
+    return folder
+
+
+def train_round(folder: Path, out: Path, start: Path | None = None, **options) -> None:
+    job = {**TRAINING, "model": {**MODEL, "dense_channels": 8}, **options}
+    masks = {"masks": folder / "masks.h5"} if options.get("labels") == "masks" else {}
+    train.run(
+        TrainJob.model_validate(job),
+        index=folder / "index.h5",
+        labels=folder / "round0/labels.h5",
+        saliency=folder / "saliency.h5",
+        initial_weights=start or folder / "classifier/weights.safetensors",
+        weights=out / "weights.safetensors",
+        history=out / "history.csv",
+        runtime=RUNTIME,
+        **masks,
+    )
+
+
+def refine_round(folder: Path, out: Path, threads: int = 2, **options) -> None:
+    refine.run(
+        RefineOptions(**options),
+        index=folder / "index.h5",
+        weights=folder / "round0/weights.safetensors",
+        saliency=folder / "saliency.h5",
+        labels=out / "labels.h5",
+        refined_saliency=out / "saliency.h5",
+        runtime=Runtime(threads),
+    )
+
+
+def predict_round(folder: Path, out: Path, threads: int = 2, **options) -> None:
+    predict.run(
+        PredictOptions(**options),
+        index=folder / "index.h5",
+        weights=folder / "round0/weights.safetensors",
+        predictions=out,
+        runtime=Runtime(threads),
+    )
+
+
+def content(path: Path) -> str:
+    with h5py.File(path) as file:
+        return str(file.attrs["content"])
+
+
+def tensors(path: Path) -> dict[str, np.ndarray]:
+    with safe_open(path, framework="np") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def same(first: Path, second: Path) -> bool:
+    a, b = tensors(first), tensors(second)
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_cams_are_kept_for_the_present_classes_at_a_quarter_of_the_size(finished):
+    entries = read_index(finished / "index.h5").split("train")
+
+    with MapReader(finished / "cam.h5", "cam") as maps:
+        for entry in entries:
+            values = maps.read(entry.id)
+            assert values.dtype == np.float16
+            assert values.shape[1:] == (-(-entry.height // 4), -(-entry.width // 4))
+            classes = maps.map_attributes(entry.id)["classes"]
+            assert classes == np.flatnonzero(entry.labels).tolist()
+            assert len(values) == len(classes)
+            assert 0 <= values.min() <= values.max() <= 1
+
+
+def test_labels_hold_only_the_images_own_classes(finished):
+    for path in ("round0/labels.h5", "round1/labels.h5"):
+        with MapReader(finished / path, "labels") as maps:
+            for entry in read_index(finished / "index.h5").split("train"):
+                allowed = {0, 255, *(np.flatnonzero(entry.labels) + 1)}
+                label = maps.read(entry.id)
+                assert label.shape == (entry.height, entry.width)
+                assert set(np.unique(label)) <= allowed
+
+
+def test_refined_saliency_lies_between_the_coarse_one_and_the_networks(finished, tmp_path):
+    refine_round(finished, tmp_path, use_crf=False)
+
+    with (
+        MapReader(finished / "saliency.h5") as coarse,
+        MapReader(tmp_path / "saliency.h5") as refined,
+    ):
+        for image_id in coarse.ids():
+            network = refined.read(image_id) * 2.0 - coarse.read(image_id)
+            assert -1 <= network.min() <= network.max() <= 256
+
+
+def test_predictions_have_three_variants_of_the_evaluation_split(finished):
+    index = read_index(finished / "index.h5")
+
+    with MapReader(finished / "round0/predictions.h5", "predictions") as maps:
+        assert maps.attributes["variants"] == ["single", "multiscale", "multiscale+crf"]
+        assert maps.attributes["split"] == "val"
+        assert maps.ids() == sorted(entry.id for entry in index.split("val"))
+        for entry in index.split("val"):
+            values = maps.read(entry.id)
+            assert values.shape == (3, entry.height, entry.width)
+            assert values.max() <= len(index.classes)
+
+
+def test_without_crf_there_are_two_variants(finished, tmp_path):
+    predict_round(finished, tmp_path / "p.h5", use_crf=False)
+
+    with MapReader(tmp_path / "p.h5") as maps:
+        assert maps.attributes["variants"] == ["single", "multiscale"]
+
+
+def test_maps_do_not_depend_on_the_number_of_processes(finished, tmp_path):
+    refine_round(finished, tmp_path / "one", threads=1)
+    predict_round(finished, tmp_path / "p.h5", threads=1)
+
+    for name in ("labels.h5", "saliency.h5"):
+        assert content(tmp_path / "one" / name) == content(finished / "round1" / name)
+    assert content(tmp_path / "p.h5") == content(finished / "round0/predictions.h5")
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(finished, tmp_path):
+    train_round(finished, tmp_path / "again")
+    train_round(finished, tmp_path / "other", random_seed=1)
+
+    first = finished / "round0/weights.safetensors"
+    assert same(first, tmp_path / "again/weights.safetensors")
+    assert not same(first, tmp_path / "other/weights.safetensors")
+
+
+def test_a_later_round_starts_from_the_weights_before_and_counts_on(finished, tmp_path):
+    start = finished / "round0/weights.safetensors"
+
+    train_round(finished, tmp_path, start=start, learning_rate=1e-12)
+
+    with safe_open(tmp_path / "weights.safetensors", framework="np") as file:
+        assert '"round": 1' in file.metadata()["auxseg"]
+    before, after = tensors(start), tensors(tmp_path / "weights.safetensors")
+    kernels = [name for name in before if name.endswith("predict.weight")]
+    assert kernels
+    assert all(np.allclose(before[name], after[name], atol=1e-6) for name in kernels)
+
+
+def test_true_masks_teach_only_where_they_are_asked_for(finished, tmp_path):
+    train_round(finished, tmp_path, labels="masks")
+
+    assert not same(finished / "round0/weights.safetensors", tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match="needs --masks"):
+        train.run(
+            TrainJob.model_validate({**TRAINING, "labels": "masks", "model": MODEL}),
+            index=finished / "index.h5",
+            labels=finished / "round0/labels.h5",
+            saliency=finished / "saliency.h5",
+            initial_weights=finished / "classifier/weights.safetensors",
+            weights=tmp_path / "w.safetensors",
+            history=tmp_path / "h.csv",
+            runtime=RUNTIME,
+        )
+
+
+def test_a_network_without_classification_has_nothing_to_refine(finished, tmp_path):
+    model = {**MODEL, "dense_channels": 8, "branches": "seg", "affinity": "none"}
+    train_round(finished, tmp_path / "round0", model=model)
+
+    with pytest.raises(UserError, match=r"has no CAMs to refine; .* set rounds to 1"):
+        refine.run(
+            RefineOptions(),
+            index=finished / "index.h5",
+            weights=tmp_path / "round0/weights.safetensors",
+            saliency=finished / "saliency.h5",
+            labels=tmp_path / "labels.h5",
+            refined_saliency=tmp_path / "saliency.h5",
+            runtime=RUNTIME,
+        )
+    assert not (tmp_path / "labels.h5").exists()
+
+
+@pytest.mark.parametrize("module", ["cli", "ops.crf", "stages.seed", "stages.evaluate"])
+def test_modules_without_a_network_start_without_torch(module):
+    code = f"import sys, auxseg.{module}; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

