@@ -1,6 +1,8 @@
 """The one place where photographs, masks and saliency maps are read from files."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,32 +22,33 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is missing, empty, truncated, too large or not an image.
     """
-    image = ImageOps.exif_transpose(_open(path))
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_to_8_bit(np.asarray(image)))
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB"))
+    with _decoding(path) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I") or image.mode == "F":
+            image = Image.fromarray(_to_8_bit(np.asarray(image)))
+        if "A" in image.mode or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return np.asarray(image.convert("RGB"))
 
 
 def read_mask(path: Path) -> np.ndarray:
     """Decode an index or palette PNG to (H, W) uint8 class indices, palette left aside."""
-    image = _open(path)
-    if image.mode not in ("P", "L", "1"):
-        raise UserError(
-            f"{path}: a mask must be a palette or 8-bit grey PNG of class indices, "
-            f"not mode {image.mode}; save it with one index a pixel."
-        )
-    return np.asarray(image if image.mode != "1" else image.convert("L")).astype(np.uint8)
+    with _decoding(path) as image:
+        if image.mode not in ("P", "L", "1"):
+            raise UserError(
+                f"{path}: a mask must be a palette or 8-bit grey PNG of class indices, "
+                f"not mode {image.mode}; save it with one index a pixel."
+            )
+        return np.asarray(image).astype(np.uint8)
 
 
 def read_saliency(path: Path) -> np.ndarray:
     """Decode a saliency map to (H, W) uint8, 255 = surely salient; 16-bit maps are scaled."""
-    image = _open(path)
-    if image.mode.startswith("I") or image.mode == "F":
-        return _to_8_bit(np.asarray(image))
-    return np.asarray(image.convert("L"))
+    with _decoding(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            return _to_8_bit(np.asarray(image))
+        return np.asarray(image.convert("L"))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -57,8 +60,9 @@ def image_size(path: Path) -> tuple[int, int]:
             return (image.height, image.width) if upright else (image.width, image.height)
 
 
-def _open(path: Path) -> Image.Image:
-    """The decoded image; every way in which decoding fails becomes one sentence."""
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[Image.Image]:
+    """The decoded image; every way in which decoding or converting fails becomes one sentence."""
     try:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
@@ -69,22 +73,26 @@ def _open(path: Path) -> Image.Image:
                 f"{MAX_PIXELS:,}; scale the image down."
             )
         image.load()
-        return image
+        yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None
     except UnidentifiedImageError:
         raise UserError(f"{path}: not an image file that can be read.") from None
     except PermissionError:
         raise UserError(f"{path}: not readable (permission denied).") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = "truncated" if "truncated" in str(error) else f"damaged ({error})"
-        raise UserError(f"{path}: the image is {reason}; copy it again.") from None
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # on damaged bytes decoders raise nearly anything
+        reason = (
+            "truncated" if "truncated" in str(error).lower() else f"damaged or unusual ({error})"
+        )
+        raise UserError(f"{path}: the image is {reason}; copy or convert it again.") from None
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
     """Scale 16-bit (or floating, by its own maximum) grey values to uint8."""
-    if values.dtype == np.uint16 or (values.dtype.kind == "i" and values.max(initial=0) > 255):
-        return (values.astype(np.uint32) >> 8).astype(np.uint8)
+    if values.dtype.kind == "u" or (values.dtype.kind == "i" and values.max(initial=0) > 255):
+        values = values.astype(np.int64) >> 8
     if values.dtype.kind == "f":
         values = values * (255.0 / max(float(values.max(initial=0)), 1e-12))
     return np.clip(values, 0, 255).astype(np.uint8)

@@ -10,6 +10,7 @@ Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renam
 the parts under the final name. A kill at any instant costs at most one part.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ import numpy as np
 
 from auxseg import __version__
 from auxseg.errors import UserError
+from auxseg.h5file import create_h5
 
 FORMAT_VERSION = 1
 MAPS_PER_PART = 64
@@ -104,7 +106,7 @@ class MapWriter:
         """Join the parts under the final name, in order of id, and remove them."""
         self._flush()
         temporary = self.path.with_name(self.path.name + ".tmp")
-        with _writing(temporary), h5py.File(temporary, "w") as target:
+        with _writing(temporary, self.path), create_h5(temporary) as target:
             maps = target.create_group("maps")
             digests: dict[str, str] = {}
             for part in self._part_files():
@@ -115,7 +117,6 @@ class MapWriter:
             _write_header(target, self.header)
             target.attrs["content"] = _content_digest(self.header, digests)
             target.attrs["complete"] = 1
-        _replace(temporary, self.path)
         shutil.rmtree(self._parts, ignore_errors=True)
 
     def __enter__(self) -> "MapWriter":
@@ -152,16 +153,15 @@ class MapWriter:
     def _flush(self) -> None:
         if not self._pending:
             return
-        self._parts.mkdir(parents=True, exist_ok=True)
         files = self._part_files()
         number = int(files[-1].stem) + 1 if files else 0
         temporary = self._parts / f"{number:05d}.h5.tmp"
-        with _writing(temporary), h5py.File(temporary, "w") as file:
+        final = self._parts / f"{number:05d}.h5"
+        with _writing(temporary, final), create_h5(temporary) as file:
             file.attrs["fingerprint"] = self.header.fingerprint()
             maps = file.create_group("maps")
             for image_id, (array, attributes) in self._pending.items():
                 _write_map(maps, image_id, array, attributes)
-        _replace(temporary, self._parts / f"{number:05d}.h5")
         self._done |= self._pending.keys()
         self._pending = {}
 
@@ -200,9 +200,15 @@ class MapReader:
         """The map of one image.
 
         Raises:
-            UserError: the artifact has no such id.
+            UserError: the artifact has no such id, or its map is damaged.
         """
-        return np.asarray(self._data(image_id)[()])
+        try:
+            return np.asarray(self._data(image_id)[()])
+        except OSError:
+            raise UserError(
+                f"{self.path}: the map of image {image_id!r} is damaged; "
+                f"delete the file and run its stage again."
+            ) from None
 
     def map_attributes(self, image_id: str) -> dict[str, Any]:
         """The attributes of one image's map."""
@@ -238,7 +244,7 @@ def write_table(path: Path, header: Header, columns: Mapping[str, np.ndarray]) -
     """Write equally long columns as an artifact: /columns/{name}; strings are kept as UTF-8."""
     temporary = path.with_name(path.name + ".tmp")
     digests = {name: hashlib.sha256() for name in columns}
-    with _writing(temporary), h5py.File(temporary, "w") as file:
+    with _writing(temporary, path), create_h5(temporary) as file:
         group = file.create_group("columns")
         for name, values in columns.items():
             if values.dtype.kind in "UO":
@@ -251,7 +257,6 @@ def write_table(path: Path, header: Header, columns: Mapping[str, np.ndarray]) -
         hashes = {name: digest.hexdigest() for name, digest in digests.items()}
         file.attrs["content"] = _content_digest(header, hashes)
         file.attrs["complete"] = 1
-    _replace(temporary, path)
 
 
 def read_table(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -285,35 +290,31 @@ def file_digest(path: Path) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a small file so that its final name never holds half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    with _writing(temporary):
+    with _writing(temporary, path):
         temporary.write_bytes(content)
-    _replace(temporary, path)
 
 
-class _writing:  # noqa: N801 - reads as a verb at its place of use
-    """Turns the system's errors while writing into one sentence, and removes the half file."""
+@contextlib.contextmanager
+def _writing(temporary: Path, final: Path) -> Iterator[None]:
+    """Let the caller write `temporary`, then rename it to `final`: on disk before and after.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{self.path.parent}: cannot be made ({error.strerror}).") from None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            return
-        self.path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
-            raise UserError(
-                f"{self.path.parent}: cannot write {self.path.stem} ({reason}); "
-                f"mend that and run the same command again: nothing before it is lost."
-            ) from None
+    The system's errors become one sentence, and the half file is removed.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        yield
+        _replace(temporary, final)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
+        raise UserError(
+            f"{final.parent}: cannot write {final.name} ({reason}); "
+            f"mend that and run the same command again: nothing before it is lost."
+        ) from None
 
 
 def _open_artifact(path: Path) -> h5py.File:
@@ -371,7 +372,6 @@ def _content_digest(header: Header, digests: Mapping[str, str]) -> str:
 
 
 def _replace(temporary: Path, final: Path) -> None:
-    """Rename a finished file into place, with file and folder on disk before and after."""
     _fsync(temporary, os.O_RDWR)
     temporary.replace(final)
     _fsync(final.parent, os.O_RDONLY)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.stages import index, saliency
@@ -48,3 +49,17 @@ def tiny_run(tiny_options: IndexOptions, tmp_path_factory: pytest.TempPathFactor
         runtime=Runtime(),
     )
     return folder
+
+
+@pytest.fixture
+def my_photos(tmp_path: Path) -> Path:
+    """Three photographs, 6 x 4 pixels, of cats (1) and dogs (2) with masks, for a test to spoil."""
+    root = tmp_path / "my-photos"
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    for name, value in (("tom", 1), ("rex", 2), ("both", 255)):
+        Image.new("RGB", (6, 4), (200, 60 * (value % 3), 9)).save(root / "images" / f"{name}.jpg")
+        Image.new("L", (6, 4), value).save(root / "masks" / f"{name}.png")
+    lines = ["image,labels,split", "tom.jpg,cat,train", "rex.jpg,dog,train", "both.jpg,cat dog,val"]
+    (root / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root

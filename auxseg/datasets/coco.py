@@ -36,14 +36,14 @@ def load(options: CocoOptions) -> Dataset:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; set index.coco.{split}_images.")
         instances = _read_instances(file)
-        found, table = _classes(instances, options.classes)
-        if classes and found != classes:
-            raise UserError(f"{file}: names other categories than the training annotations.")
-        classes = found
         try:
+            found, table = _classes(instances, options.classes)
             part = _records(instances, table, split, folder)
         except (KeyError, TypeError) as error:
             raise _misformed(file, error) from None
+        if classes and found != classes:
+            raise UserError(f"{file}: names other categories than the training annotations.")
+        classes = found
         if not part:
             faults.append(f"{file}: split {split!r} is empty: no image with an instance in it.")
         records += part

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from auxseg.config import FolderOptions
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import Dataset, Record
-from auxseg.datasets.tables import Row, did_you_mean, read_csv
+from auxseg.datasets.tables import Row, read_csv, unknown_class
 from auxseg.errors import UserError
 from auxseg.images import read_mask
 
@@ -108,7 +108,7 @@ def _read_row(reading: _Reading, row: Row) -> None:
     unknown = [name for name in _names(row) if name not in reading.classes]
     image_id = _find(reading, row.cells["image"])
     for name in unknown:
-        reading.fault(row, f"unknown class {name!r}{did_you_mean(name, reading.classes)}")
+        reading.fault(row, unknown_class(name, reading.classes))
     if split not in SPLITS:
         reading.fault(row, f"unknown split {split!r}; it must be one of {', '.join(SPLITS)}.")
     if not _names(row) and split == "train":
@@ -116,8 +116,8 @@ def _read_row(reading: _Reading, row: Row) -> None:
     if image_id is None:
         reading.fault(
             row,
-            f"no photograph {row.cells['image']!r} in {reading.root / 'images'}"
-            f"{did_you_mean(row.cells['image'], reading.photos)}; add it or remove the row.",
+            f"no photograph {row.cells['image']!r} in {reading.root / 'images'}; add it or remove "
+            f"the row.",
         )
     elif image_id in reading.lines:
         reading.fault(

@@ -52,7 +52,7 @@ def generate(options: ShapesOptions) -> Path:
             _move(drawn, target)
     except OSError as error:
         raise UserError(
-            f"{target}: the generated data set cannot be written ({error.strerror}); "
+            f"{target}: the generated data set cannot be written ({error.strerror or error}); "
             f"mend that or set index.shapes.root to another folder."
         ) from None
     return target

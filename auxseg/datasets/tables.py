@@ -2,7 +2,8 @@
 
 import csv
 import difflib
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +34,14 @@ def read_csv(
     Raises:
         UserError: no such file, not UTF-8, or another header.
     """
-    lines = list(csv.reader(_text(path).splitlines()))
-    header = [name.strip().lower() for name in lines[0]] if lines else []
+    lines = _lines(path)
+    header = [name.strip().lower() for name in lines[0][1]] if lines else []
     if not set(needed) <= set(header) <= {*needed, *optional}:
         wanted = ",".join([*needed, *(f"[{name}]" for name in optional)])
         found = ",".join(header) or "nothing"
         raise UserError(f"{path} line 1: the header must be '{wanted}', but is '{found}'.")
     rows, faults = [], []
-    for number, cells in enumerate(lines[1:], start=2):
+    for number, cells in lines[1:]:
         if len(cells) == len(header):
             texts = (cell.strip() for cell in cells)
             rows.append(Row(number, dict(zip(header, texts, strict=True))))
@@ -62,10 +63,22 @@ def read_list(path: Path) -> list[tuple[int, str]]:
     return [(number, found[0]) for number, found in words if found]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'horse'?)`, or nothing where no known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def unknown_class(name: str, known: Sequence[str]) -> str:
+    """`unknown class 'hrose' (did you mean 'horse'?)`, or all that are known if none is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else f"; known are {', '.join(known)}"
+    return f"unknown class {name!r}{hint}"
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """(line, cells) of every row of a CSV."""
+    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    try:
+        return [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise UserError(
+            f"{path} line {reader.line_num}: not CSV ({error}); save it as comma-separated text."
+        ) from None
 
 
 def _text(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from auxseg.config import VocOptions
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, MaskReader, Record
-from auxseg.datasets.tables import did_you_mean, read_csv, read_list
+from auxseg.datasets.tables import read_csv, read_list, unknown_class
 from auxseg.errors import UserError
 from auxseg.images import read_mask
 
@@ -45,7 +45,7 @@ def load(options: VocOptions) -> Dataset:
     for image_id, (split, place) in ids.items():
         labels = _labels(labels_of, image_id, classes, place, faults)
         if split == "train" and labels == ():
-            faults.append(f"{place}: {image_id!r} has none of the chosen classes; remove it.")
+            faults.append(f"{place}: {image_id!r} has none of the chosen classes; remove the line.")
         mask = _mask_reader(root, image_id, table)
         photo = root / "JPEGImages" / f"{image_id}.jpg"
         records.append(Record(image_id, split, photo, labels or (), mask))
@@ -59,8 +59,7 @@ def _chosen_classes(options: VocOptions) -> tuple[str, ...]:
         return VOC_CLASSES
     for number, name in enumerate(options.classes):
         if name not in VOC_CLASSES:
-            hint = did_you_mean(name, VOC_CLASSES) or f"; known are {', '.join(VOC_CLASSES)}"
-            raise UserError(f"index.voc.classes: unknown class {name!r}{hint}")
+            raise UserError(f"index.voc.classes: {unknown_class(name, VOC_CLASSES)}")
         if name in options.classes[:number]:
             raise UserError(f"index.voc.classes: {name!r} stands there twice; remove one.")
     if not options.classes:
@@ -76,7 +75,9 @@ def _read_lists(root: Path, options: VocOptions, faults: list[str]) -> dict[str,
         lines = read_list(path)
         if not lines:
             faults.append(f"{path}: the list of split {split!r} is empty; name an image a line.")
-        for line, image_id in lines:
+        for line, word in lines:
+            # Some published lists give the photograph's path instead of the id.
+            image_id = PurePosixPath(word).name.removesuffix(".jpg")
             place = f"{path} line {line}"
             if image_id in ids:
                 faults.append(
@@ -121,7 +122,7 @@ def _csv_labels(path: Path, faults: list[str]) -> LabelReader:
             faults.append(f"{path} line {row.line}: {image_id!r} stands there twice; remove one.")
         labels[image_id] = set(row.cells["classes"].split())
         faults += [
-            f"{path} line {row.line}: unknown class {name!r}{did_you_mean(name, VOC_CLASSES)}"
+            f"{path} line {row.line}: {unknown_class(name, VOC_CLASSES)}"
             for name in sorted(labels[image_id].difference(VOC_CLASSES))
         ]
 
@@ -143,7 +144,7 @@ def _xml_labels(folder: Path, image_id: str) -> set[str]:
         raise UserError(f"{path}: not XML ({error}); copy it again.") from None
     names = {(name.text or "").strip() for name in objects}
     for name in sorted(names.difference(VOC_CLASSES)):
-        raise UserError(f"{path}: unknown class {name!r}{did_you_mean(name, VOC_CLASSES)}.")
+        raise UserError(f"{path}: {unknown_class(name, VOC_CLASSES)}")
     return names
 
 

@@ -1,0 +1,180 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg.config import CocoOptions
+from auxseg.datasets import coco
+from auxseg.datasets.record import Dataset
+from auxseg.errors import UserError
+from auxseg.images import read_image
+
+CATEGORIES = [
+    {"id": 1, "name": "person", "supercategory": "person"},
+    {"id": 18, "name": "dog", "supercategory": "animal"},
+    {"id": 90, "name": "cat", "supercategory": "animal"},
+]
+PERSON, DOG, CAT = 1, 18, 90
+
+
+def load(root: Path, **options) -> Dataset:
+    return coco.load(CocoOptions(**{"root": str(root), **options}))
+
+
+def box(category: int, left: int, top: int, right: int, bottom: int) -> dict:
+    """An instance that covers exactly these pixels, right and bottom excluded."""
+    corners = [left, top, right, top, right, bottom, left, bottom]
+    return {"category_id": category, "iscrowd": 0, "segmentation": [corners]}
+
+
+def crowd(category: int, counts: list[int], size: tuple[int, int]) -> dict:
+    """Run lengths down the columns, of pixels outside and inside in turn."""
+    region = {"counts": counts, "size": list(size)}
+    return {"category_id": category, "iscrowd": 1, "segmentation": region}
+
+
+def write_split(root: Path, split: str, images: dict[str, list[dict]], **other) -> None:
+    """Images of 6 x 4 pixels with their instances."""
+    (root / split).mkdir(parents=True, exist_ok=True)
+    (root / "annotations").mkdir(exist_ok=True)
+    content = {"images": [], "annotations": [], "categories": CATEGORIES, **other}
+    for number, (name, instances) in enumerate(images.items(), start=100):
+        Image.new("RGB", (6, 4)).save(root / split / name)
+        content["images"].append({"id": number, "file_name": name, "width": 6, "height": 4})
+        for found in instances:
+            identity = len(content["annotations"]) + 1
+            content["annotations"].append({**found, "id": identity, "image_id": number})
+    (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    everything = [box(DOG, 1, 1, 3, 3), box(PERSON, 0, 0, 5, 3), crowd(CAT, [12, 12], (4, 6))]
+    write_split(tmp_path, "train2014", {"a.jpg": everything, "b.jpg": []})
+    write_split(tmp_path, "val2014", {"c.jpg": [box(CAT, 0, 0, 2, 4)], "d.jpg": []})
+    return tmp_path
+
+
+def test_categories_are_numbered_without_gaps(root):
+    data = load(root)
+
+    assert data.classes == ("person", "dog", "cat")
+    assert len(data.palette) == 4
+    assert data.records[0].labels == (0, 1, 2)
+
+
+def test_supercategories_join_categories(root):
+    data = load(root, classes="supercategories")
+
+    assert data.classes == ("person", "animal")
+    assert data.records[0].labels == (0, 1)
+    assert data.records[1].mask()[0].tolist() == [2, 2, 0, 0, 0, 0]
+
+
+def test_small_instances_lie_on_large_ones_and_crowds_are_ignored_below_both(root):
+    assert load(root).records[0].mask().tolist() == [
+        [1, 1, 1, 1, 1, 255],
+        [1, 2, 2, 1, 1, 255],
+        [1, 2, 2, 1, 1, 255],
+        [0, 0, 0, 255, 255, 255],
+    ]
+
+
+def test_images_without_a_class_are_evaluated_but_not_trained_on(root):
+    data = load(root)
+
+    assert [(r.id, r.split, r.labels) for r in data.records] == [
+        ("a", "train", (0, 1, 2)),
+        ("c", "val", (2,)),
+        ("d", "val", ()),
+    ]
+    assert not data.records[2].mask().any()
+
+
+def test_nothing_is_printed(root, capsys):
+    load(root).records[0].mask()
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_split_without_instances_is_a_fault(root):
+    write_split(root, "train2014", {"a.jpg": []})
+
+    assert load(root).faults == (
+        f"{root}/annotations/instances_train2014.json: split 'train' is empty: no image with an "
+        f"instance in it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "annotation file format"),
+        ("{}", "no key or number 'images'"),
+        ('{"images": [], "categories": [{"id": 1}]}', "no key or number 'name'"),
+    ],
+)
+def test_a_file_in_another_format_is_one_sentence(root, content, reason):
+    (root / "annotations" / "instances_val2014.json").write_text(content)
+
+    with pytest.raises(UserError) as caught:
+        load(root)
+
+    assert "instances_val2014.json: not in COCO's format of instances (" in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_an_instance_of_no_category_is_one_sentence(root):
+    write_split(root, "val2014", {"c.jpg": [box(44, 0, 0, 2, 2)]})
+
+    with pytest.raises(UserError, match=r"instances_val2014\.json: .* \(no key or number 44\)"):
+        load(root)
+
+
+def test_splits_with_different_categories_are_refused(root):
+    write_split(root, "val2014", {"c.jpg": []}, categories=CATEGORIES[:2])
+
+    with pytest.raises(UserError, match=r"instances_val2014\.json: names other categories"):
+        load(root)
+
+
+def test_an_instance_that_cannot_be_drawn_is_named(root):
+    broken = {"category_id": DOG, "iscrowd": 0, "segmentation": [[1, 2]]}
+    write_split(root, "val2014", {"c.jpg": [broken]})
+
+    with pytest.raises(UserError, match="annotation 1 of image 100: its segmentation cannot"):
+        load(root).records[-1].mask()
+
+
+def test_missing_folders_and_files_are_named(root):
+    with pytest.raises(UserError, match=r"images: no such folder; set index\.coco\.val_images"):
+        load(root, val_images="images")
+    with pytest.raises(UserError, match=r"nothing\.json: no such file"):
+        load(root, train_annotations="nothing.json")
+
+
+def real(root: Path, **options) -> Dataset:
+    places = {f"{split}_images": f"{split}2017" for split in ("train", "val")}
+    for split in ("train", "val"):
+        places[f"{split}_annotations"] = f"annotations/instances_{split}2017.json"
+    return load(root, **places, **options)
+
+
+def test_real_photographs_fit_their_masks_and_labels(coco_tiny):
+    data = real(coco_tiny)
+
+    assert len(data.classes) == 80
+    assert data.faults == ()
+    assert [sum(r.split == s for r in data.records) for s in ("train", "val")] == [49, 50]
+    for record in data.records[::7]:
+        mask = record.mask()
+        drawn = set(np.unique(mask).tolist()) - {0, 255}
+        assert mask.shape == read_image(record.image).shape[:2]
+        assert drawn <= {label + 1 for label in record.labels}
+
+
+def test_real_supercategories_are_twelve(coco_tiny):
+    assert len(real(coco_tiny, classes="supercategories").classes) == 12

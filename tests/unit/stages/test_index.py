@@ -1,0 +1,252 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg.config import IndexOptions
+from auxseg.datasets.index_file import Index, read_index
+from auxseg.errors import UserError
+from auxseg.stages import index
+from auxseg.stages.runtime import Runtime
+from auxseg.store import Header, MapReader, MapWriter, file_digest
+
+
+def options_of(root: Path, **options) -> IndexOptions:
+    folder = {"root": str(root), **options}
+    return IndexOptions.model_validate({"dataset": "folder", "folder": folder})
+
+
+def run(root: Path, out: Path, threads: int = 2, **options) -> Index:
+    index.run(
+        options_of(root, **options),
+        index=out / "index.h5",
+        masks=out / "masks.h5",
+        runtime=Runtime(threads),
+    )
+    return read_index(out / "index.h5")
+
+
+def faults_of(root: Path, out: Path, **options) -> list[str]:
+    """The listed faults, without the temporary folder's name; nothing is written."""
+    with pytest.raises(UserError) as caught:
+        run(root, out, **options)
+    assert not out.exists()
+    heading, *faults = str(caught.value).replace(f"{root}/", "").splitlines()
+    noun = "fault" if len(faults) == 1 else "faults"
+    assert heading == f"the data set cannot be used: {len(faults)} {noun}"
+    return [fault.removeprefix("  - ") for fault in faults]
+
+
+def add_row(root: Path, row: str) -> None:
+    with (root / "labels.csv").open("a", encoding="utf-8") as stream:
+        stream.write(row + "\n")
+
+
+def test_index_and_masks_hold_the_data_set(my_photos, tmp_path):
+    found = run(my_photos, tmp_path / "out")
+
+    assert found.classes == ("cat", "dog")
+    assert found.palette == ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    assert [(e.id, e.split, e.height, e.width, e.labels.tolist()) for e in found.entries] == [
+        ("tom", "train", 4, 6, [True, False]),
+        ("rex", "train", 4, 6, [False, True]),
+        ("both", "val", 4, 6, [True, True]),
+    ]
+    assert found.entries[0].image == my_photos / "images" / "tom.jpg"
+    with MapReader(tmp_path / "out" / "masks.h5", "masks") as masks:
+        assert masks.ids() == ["both", "rex", "tom"]
+        assert masks.read("rex").tolist() == [[2] * 6] * 4
+
+
+def test_paths_are_absolute_wherever_the_stage_was_called(my_photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(my_photos.parent)
+
+    found = run(Path(my_photos.name), tmp_path / "out")
+
+    assert found.entries[0].image == my_photos / "images" / "tom.jpg"
+
+
+def test_images_without_masks_are_indexed_too(my_photos, tmp_path):
+    for name in ("tom", "rex", "both"):
+        (my_photos / "masks" / f"{name}.png").unlink()
+
+    assert len(run(my_photos, tmp_path / "out").entries) == 3
+    with MapReader(tmp_path / "out" / "masks.h5", "masks") as masks:
+        assert masks.ids() == []
+
+
+def test_the_number_of_threads_changes_nothing(tiny_options, tmp_path):
+    for threads in (1, 4):
+        folder = tmp_path / str(threads)
+        index.run(
+            tiny_options,
+            index=folder / "index.h5",
+            masks=folder / "masks.h5",
+            runtime=Runtime(threads),
+        )
+
+    for name in ("index.h5", "masks.h5"):
+        assert file_digest(tmp_path / "1" / name) == file_digest(tmp_path / "4" / name)
+
+
+def test_unusual_photographs_are_welcome(my_photos, tmp_path):
+    images = {
+        "cmyk": Image.new("CMYK", (5, 3)),
+        "grey": Image.fromarray(np.full((3, 5), 40000, dtype=np.uint16)),
+        "palette": Image.new("P", (5, 3)),
+        "Bär im Wald": Image.new("RGBA", (5, 3)),
+    }
+    for name, image in images.items():
+        suffix = "jpg" if image.mode == "CMYK" else "png"
+        image.save(my_photos / "images" / f"{name}.{suffix}")
+        add_row(my_photos, f"{name},cat,train")
+
+    found = run(my_photos, tmp_path / "out")
+
+    assert [e.id for e in found.entries[3:]] == list(images)
+    assert {(e.height, e.width) for e in found.entries[3:]} == {(3, 5)}
+
+
+def test_a_turned_photograph_needs_an_upright_mask(my_photos, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 4)).save(my_photos / "images" / "tom.jpg", exif=exif)
+    assert faults_of(my_photos, tmp_path / "out") == [
+        "mask of image 'tom': 6 x 4 pixels, but the image has 4 x 6; make it from that very image."
+    ]
+
+    Image.new("L", (4, 6), 1).save(my_photos / "masks" / "tom.png")
+    found = run(my_photos, tmp_path / "out")
+
+    assert (found.entries[0].height, found.entries[0].width) == (6, 4)
+
+
+def test_all_faults_are_listed_at_once(my_photos, tmp_path):
+    whole = (my_photos / "images" / "tom.jpg").read_bytes()
+    (my_photos / "images" / "tom.jpg").write_bytes(whole[: len(whole) - 20])
+    (my_photos / "images" / "rex.jpg").write_bytes(b"")
+    Image.new("L", (5, 4), 7).save(my_photos / "masks" / "both.png")
+    (my_photos / "saliency").mkdir()
+    Image.new("L", (6, 5)).save(my_photos / "saliency" / "both.png")
+    add_row(my_photos, "gone,cat,train")
+    add_row(my_photos, "rex,dgo,train")
+
+    assert faults_of(my_photos, tmp_path / "out", classes=("cat", "dog")) == [
+        "labels.csv line 5: no photograph 'gone' in images; add it or remove the row.",
+        "labels.csv line 6: unknown class 'dgo' (did you mean 'dog'?)",
+        "labels.csv line 6: 'rex' stands on line 3 already; remove one.",
+        "images/tom.jpg: the image is truncated; copy or convert it again.",
+        "images/rex.jpg: the file is empty (0 bytes); copy it again.",
+        "mask of image 'both': 5 x 4 pixels, but the image has 6 x 4; make it from that very "
+        "image.",
+        "mask of image 'both': value 7 is no class; allowed are 0 (background), 1 to 2 and 255 "
+        "(unknown).",
+        "saliency/both.png: 6 x 5 pixels, but the image has 6 x 4; make it from that very image.",
+    ]
+
+
+def test_a_damaged_mask_is_a_fault(my_photos, tmp_path):
+    (my_photos / "masks" / "tom.png").write_bytes(b"not a mask")
+
+    assert faults_of(my_photos, tmp_path / "out") == [
+        "masks/tom.png: not an image file that can be read."
+    ]
+
+
+def test_one_id_for_two_photographs_is_a_fault(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        Image.new("RGB", (6, 4)).save(tmp_path / split / "1.png")
+        box = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0}
+        content = {
+            "images": [{"id": 1, "file_name": "1.png", "width": 6, "height": 4}],
+            "annotations": [{**box, "segmentation": [[0, 0, 3, 0, 3, 3, 0, 3]]}],
+            "categories": [{"id": 1, "name": "cat", "supercategory": "animal"}],
+        }
+        (tmp_path / "annotations" / f"{split}.json").write_text(json.dumps(content))
+    places = {f"{s}_images": s for s in ("train", "val")}
+    places |= {f"{s}_annotations": f"annotations/{s}.json" for s in ("train", "val")}
+    options = IndexOptions.model_validate(
+        {"dataset": "coco", "coco": {"root": str(tmp_path), **places}}
+    )
+
+    with pytest.raises(UserError, match="image id '1' stands for 2 photographs; rename all but"):
+        index.run(
+            options,
+            index=tmp_path / "index.h5",
+            masks=tmp_path / "masks.h5",
+            runtime=Runtime(),
+        )
+
+
+def test_parts_of_an_interrupted_run_are_not_trusted(my_photos, tmp_path):
+    run(my_photos, tmp_path / "out")
+    masks = tmp_path / "out" / "masks.h5"
+    with MapReader(masks) as reader:
+        text = reader.attributes["options"]
+    interrupted = MapWriter(masks, Header("masks", text), maps_per_part=1)
+    interrupted.put("tom", np.zeros((4, 6), dtype=np.uint8))
+
+    run(my_photos, tmp_path / "out")
+
+    with MapReader(masks) as reader:
+        assert reader.read("tom").tolist() == [[1] * 6] * 4
+
+
+def call(out: Path, options: str) -> subprocess.CompletedProcess:
+    paths = ["--index", str(out / "index.h5"), "--masks", str(out / "masks.h5")]
+    command = [sys.executable, "-m", "auxseg.cli", "index", *paths, "--options", options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_fault_is_told_on_the_command_line_and_leaves_earlier_artifacts(my_photos, tmp_path):
+    out = tmp_path / "out"
+    run(my_photos, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (my_photos / "images" / "tom.jpg").write_bytes(b"")
+
+    result = call(out, f"{{dataset: folder, folder: {{root: {my_photos}}}}}")
+
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-2:] == [
+        "auxseg: error: the data set cannot be used: 1 fault",
+        f"  - {my_photos}/images/tom.jpg: the file is empty (0 bytes); copy it again.",
+    ]
+    assert "Traceback" not in result.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_missing_data_set_is_one_sentence_on_the_command_line(tmp_path):
+    result = call(tmp_path, "{dataset: voc, voc: {root: /nowhere}}")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        "auxseg: error: /nowhere/JPEGImages: no such folder; index.voc.root must be the one above "
+        "it.\n"
+    )
+
+
+def test_real_photographs_are_indexed(voc_animals, tmp_path):
+    animals = ["cat", "cow", "dog", "horse", "person", "sheep"]
+    lists = {"train_list": "mini_val", "val_list": "mini_train"}
+    voc = {"root": str(voc_animals), "labels": "csv", "classes": animals, **lists}
+    index.run(
+        IndexOptions.model_validate({"dataset": "voc", "voc": voc}),
+        index=tmp_path / "index.h5",
+        masks=tmp_path / "masks.h5",
+        runtime=Runtime(2),
+    )
+
+    found = read_index(tmp_path / "index.h5")
+    with MapReader(tmp_path / "masks.h5") as masks:
+        assert len(masks) == len(found.entries) == 349
+        assert masks.read(found.entries[0].id).shape == (
+            found.entries[0].height,
+            found.entries[0].width,
+        )

@@ -1,0 +1,158 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg import images
+from auxseg.errors import UserError
+from auxseg.images import image_size, read_image, read_mask, read_saliency
+
+GRADIENT = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def test_a_colour_image_is_read_as_it_is(tmp_path):
+    Image.fromarray(GRADIENT).save(tmp_path / "a.png")
+
+    assert np.array_equal(read_image(tmp_path / "a.png"), GRADIENT)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, GRADIENT),
+        (3, GRADIENT[::-1, ::-1]),
+        (6, np.rot90(GRADIENT, -1)),
+        (8, np.rot90(GRADIENT)),
+    ],
+)
+def test_photographs_are_turned_upright(tmp_path, orientation, upright):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GRADIENT).save(tmp_path / "a.png", exif=exif)
+
+    assert np.array_equal(read_image(tmp_path / "a.png"), upright)
+    assert image_size(tmp_path / "a.png") == upright.shape[:2]
+
+
+def test_grey_16_bit_images_keep_their_range(tmp_path):
+    values = np.array([[0, 255, 256, 32768, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    swapped = Image.frombytes("I;16B", (5, 1), values.astype(">u2").tobytes())
+    swapped.save(tmp_path / "b.tif")
+
+    expected = [[0, 0, 1, 128, 255]]
+    assert read_image(tmp_path / "a.png").tolist() == [[[v] * 3 for v in expected[0]]]
+    assert read_saliency(tmp_path / "a.png").tolist() == expected
+    assert read_saliency(tmp_path / "b.tif").tolist() == expected
+
+
+def test_floating_maps_are_scaled_by_their_maximum(tmp_path):
+    Image.fromarray(np.array([[0, 0.25, 0.5]], dtype=np.float32)).save(tmp_path / "a.tif")
+
+    assert read_saliency(tmp_path / "a.tif").tolist() == [[0, 127, 255]]
+
+
+def test_palette_images_show_their_colours(tmp_path):
+    image = Image.fromarray(np.array([[0, 1]], dtype=np.uint8))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(tmp_path / "a.png")
+
+    assert read_image(tmp_path / "a.png").tolist() == [[[10, 20, 30], [200, 100, 50]]]
+    assert read_mask(tmp_path / "a.png").tolist() == [[0, 1]]
+
+
+def test_cmyk_images_become_rgb(tmp_path):
+    Image.new("CMYK", (6, 4), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
+
+    pixels = read_image(tmp_path / "a.jpg")
+
+    assert pixels.shape == (4, 6, 3)
+    assert np.abs(pixels.astype(int) - (255, 0, 0)).max() < 5
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_white(tmp_path, mode):
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    image.convert(mode).save(tmp_path / "a.png")
+
+    assert read_image(tmp_path / "a.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_masks_of_two_colours_hold_the_first_class(tmp_path):
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "a.png")
+
+    assert read_mask(tmp_path / "a.png").tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])
+def test_masks_without_one_index_a_pixel_are_refused(tmp_path, mode):
+    Image.new(mode, (2, 2)).save(tmp_path / "a.png")
+
+    with pytest.raises(UserError, match=rf"a\.png: a mask must be .* not mode {mode};"):
+        read_mask(tmp_path / "a.png")
+
+
+JPEG = encoded(Image.fromarray(np.tile(GRADIENT, (20, 20, 1))), "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "the file is empty (0 bytes); copy it again."),
+        (JPEG[: len(JPEG) // 2], "the image is truncated; copy or convert it again."),
+        (b"not an image", "not an image file that can be read."),
+    ],
+)
+@pytest.mark.parametrize("read", [read_image, read_mask, read_saliency])
+def test_an_unreadable_file_is_one_sentence(tmp_path, read, content, sentence):
+    path = tmp_path / "tür 1.jpg"
+    path.write_bytes(content)
+
+    with pytest.raises(UserError) as caught:
+        read(path)
+
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.png: no such file\."):
+        read_image(tmp_path / "gone.png")
+
+
+def test_an_enormous_image_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 23)
+    Image.fromarray(GRADIENT).save(tmp_path / "a.png")
+
+    with pytest.raises(UserError, match=r"6 x 4 pixels are more than the limit of 23"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "BMP"])
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_bytes_never_give_another_error(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {} if kind == "BMP" else {"exif": exif}
+    whole = encoded(Image.fromarray(np.tile(GRADIENT, (8, 8, 1))), kind, **options)
+    refused = 0
+    for _ in range(150):
+        damaged = np.frombuffer(whole, dtype=np.uint8).copy()
+        places = rng.integers(0, min(len(damaged), 250), 6)
+        damaged[places] = rng.integers(0, 256, 6)
+        (path := Path(tmp_path / "a")).write_bytes(damaged.tobytes())
+        try:
+            read_image(path)
+        except UserError as error:
+            refused += str(error).startswith(f"{path}: ")
+
+    assert refused > 10
