@@ -56,8 +56,8 @@ def image_size(path: Path) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(path) as image:
-            upright = image.getexif().get(0x0112, 1) < 5
-            return (image.height, image.width) if upright else (image.width, image.height)
+            lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
+            return (image.width, image.height) if lying else (image.height, image.width)
 
 
 @contextlib.contextmanager

@@ -176,19 +176,21 @@ class MapReader:
     def __init__(self, path: Path, kind: str | None = None) -> None:
         self.path = Path(path)
         self._file = _open_artifact(self.path)
-        self.attributes: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
-        found = self.attributes.get("kind")
-        if kind is not None and found != kind:
-            self._file.close()
-            raise UserError(f"{path}: holds {found!r}, where {kind!r} is needed.")
-        if "maps" not in self._file:
-            self._file.close()
-            raise UserError(f"{path}: a table ({found!r}), where maps of images are needed.")
-        self._maps = self._file["maps"]
+        with contextlib.ExitStack() as on_error, _reading(path):
+            on_error.callback(self._file.close)
+            self.attributes: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
+            found = self.attributes.get("kind")
+            if kind is not None and found != kind:
+                raise UserError(f"{path}: holds {found!r}, where {kind!r} is needed.")
+            if "maps" not in self._file:
+                raise UserError(f"{path}: a table ({found!r}), where maps of images are needed.")
+            self._maps = self._file["maps"]
+            on_error.pop_all()
 
     def ids(self) -> list[str]:
         """All image ids, sorted."""
-        return sorted(_id_of(key) for key in self._maps)
+        with _reading(self.path):
+            return sorted(_id_of(key) for key in self._maps)
 
     def __contains__(self, image_id: str) -> bool:
         return _key_of(image_id) in self._maps
@@ -202,18 +204,14 @@ class MapReader:
         Raises:
             UserError: the artifact has no such id, or its map is damaged.
         """
-        try:
+        with _reading(self.path, f"the map of image {image_id!r} is damaged"):
             return np.asarray(self._data(image_id)[()])
-        except OSError:
-            raise UserError(
-                f"{self.path}: the map of image {image_id!r} is damaged; "
-                f"delete the file and run its stage again."
-            ) from None
 
     def map_attributes(self, image_id: str) -> dict[str, Any]:
         """The attributes of one image's map."""
-        found = self._data(image_id).attrs.items()
-        return {k: _plain(v) for k, v in found if k != _DIGEST_KEY}
+        with _reading(self.path, f"the map of image {image_id!r} is damaged"):
+            found = self._data(image_id).attrs.items()
+            return {k: _plain(v) for k, v in found if k != _DIGEST_KEY}
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every (id, map), by id."""
@@ -265,21 +263,22 @@ def read_table(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndar
     Raises:
         UserError: the file is missing, not an artifact, incomplete, or of another kind.
     """
-    with _open_artifact(Path(path)) as file:
+    with _open_artifact(Path(path)) as file, _reading(path):
         attributes = {name: _plain(value) for name, value in file.attrs.items()}
         if attributes.get("kind") != kind or "columns" not in file:
             raise UserError(f"{path}: holds {attributes.get('kind')!r}, where {kind!r} is needed.")
-        columns = {
-            name: data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]
-            for name, data in file["columns"].items()
-        }
+        columns = {name: _column(file["columns"][name]) for name in file["columns"]}
     return attributes, columns
+
+
+def _column(data: h5py.Dataset) -> np.ndarray:
+    return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]
 
 
 def file_digest(path: Path) -> str:
     """An artifact's content digest, or the SHA-256 of any other file."""
     if path.suffix == ".h5":
-        with _open_artifact(path) as file:
+        with _open_artifact(path) as file, _reading(path):
             return str(file.attrs["content"])
     digest = hashlib.sha256()
     with path.open("rb") as stream:
@@ -320,22 +319,29 @@ def _writing(temporary: Path, final: Path) -> Iterator[None]:
 def _open_artifact(path: Path) -> h5py.File:
     if not path.exists():
         raise UserError(f"{path}: no such artifact; run the stage that writes it first.")
-    try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise UserError(
-            f"{path}: not an HDF5 file, or a damaged one; delete it and run its stage again."
-        ) from None
-    if file.attrs.get("complete") != 1:
-        file.close()
-        raise UserError(f"{path}: not a complete artifact of auxseg; delete it and run its stage.")
-    if file.attrs.get("format_version") != FORMAT_VERSION:
+    with contextlib.ExitStack() as on_error, _reading(path):
+        file = on_error.enter_context(h5py.File(path, "r"))
+        if file.attrs.get("complete") != 1:
+            raise UserError(
+                f"{path}: not a complete artifact of auxseg; delete it and run its stage."
+            )
         found = file.attrs.get("format_version")
-        file.close()
-        raise UserError(
-            f"{path}: format {found}, but this version reads {FORMAT_VERSION}; run its stage again."
-        )
+        if found != FORMAT_VERSION:
+            raise UserError(
+                f"{path}: format {found}, but this version reads {FORMAT_VERSION}; "
+                f"run its stage again."
+            )
+        on_error.pop_all()
     return file
+
+
+@contextlib.contextmanager
+def _reading(path: Path, fault: str = "not an HDF5 file, or a damaged one") -> Iterator[None]:
+    """The several errors that h5py has for damaged files become one sentence."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError):
+        raise UserError(f"{path}: {fault}; delete the file and run its stage again.") from None
 
 
 def _write_header(file: h5py.File, header: Header) -> None:

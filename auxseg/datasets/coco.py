@@ -39,7 +39,7 @@ def load(options: CocoOptions) -> Dataset:
         try:
             found, table = _classes(instances, options.classes)
             part = _records(instances, table, split, folder)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise _misformed(file, error) from None
         if classes and found != classes:
             raise UserError(f"{file}: names other categories than the training annotations.")
@@ -57,6 +57,8 @@ def _read_instances(file: Path) -> COCO:
             instances.dataset["images"], instances.dataset["categories"]
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; set index.coco's annotations.") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise _misformed(file, error) from None
     return instances
@@ -82,23 +84,25 @@ def _records(instances: COCO, table: ClassTable, split: str, folder: Path) -> li
         present = {table[found["category_id"]] for found in instances.imgToAnns[image_id]}
         if split == "train" and not present:
             continue
-        name = instances.imgs[image_id]["file_name"]
+        image = instances.imgs[image_id]
+        name, shape = image["file_name"], (int(image["height"]), int(image["width"]))
         records.append(
             Record(
                 id=Path(name).stem,
                 split=split,
                 image=folder / name,
                 labels=tuple(sorted(present)),
-                mask=partial(_draw_mask, instances, image_id, table),
+                mask=partial(_draw_mask, instances, image_id, shape, table),
             )
         )
     return records
 
 
-def _draw_mask(instances: COCO, image_id: int, table: ClassTable) -> np.ndarray:
+def _draw_mask(
+    instances: COCO, image_id: int, shape: tuple[int, int], table: ClassTable
+) -> np.ndarray:
     """(H, W) uint8: crowds ignored, and over them the instances, the largest first."""
-    image = instances.imgs[image_id]
-    mask = np.full((image["height"], image["width"]), BACKGROUND, dtype=np.uint8)
+    mask = np.full(shape, BACKGROUND, dtype=np.uint8)
     drawn: list[tuple[bool, int, np.ndarray, int]] = []
     for found in instances.imgToAnns[image_id]:
         crowd = bool(found.get("iscrowd"))

@@ -142,16 +142,22 @@ def _find(reading: _Reading, name: str) -> str | None:
 
 def _record(reading: _Reading, image_id: str, split: str, labels: tuple[int, ...]) -> Record:
     path = reading.photos[image_id]
-    beside = path.relative_to(reading.root / "images").with_suffix(".png")
-    mask, saliency = reading.root / "masks" / beside, reading.root / "saliency" / beside
+    name = path.relative_to(reading.root / "images").with_suffix(".png").as_posix()
+    mask = _beside(reading.root / "masks", name)
     return Record(
         id=image_id,
         split=split,
         image=path,
         labels=labels,
-        mask=partial(read_mask, mask) if mask.is_file() else None,
-        saliency=saliency if saliency.is_file() else None,
+        mask=partial(read_mask, mask) if mask else None,
+        saliency=_beside(reading.root / "saliency", name),
     )
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """The file of that name in a folder, whichever way its accents are written."""
+    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return next((folder / form for form in forms if (folder / form).is_file()), None)
 
 
 def _check_whole(reading: _Reading) -> None:

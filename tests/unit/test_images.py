@@ -28,9 +28,14 @@ def test_a_colour_image_is_read_as_it_is(tmp_path):
     ("orientation", "upright"),
     [
         (1, GRADIENT),
+        (2, GRADIENT[:, ::-1]),
         (3, GRADIENT[::-1, ::-1]),
+        (4, GRADIENT[::-1]),
+        (5, GRADIENT.transpose(1, 0, 2)),
         (6, np.rot90(GRADIENT, -1)),
+        (7, GRADIENT[::-1, ::-1].transpose(1, 0, 2)),
         (8, np.rot90(GRADIENT)),
+        (9, GRADIENT),  # not defined
     ],
 )
 def test_photographs_are_turned_upright(tmp_path, orientation, upright):
@@ -54,10 +59,40 @@ def test_grey_16_bit_images_keep_their_range(tmp_path):
     assert read_saliency(tmp_path / "b.tif").tolist() == expected
 
 
+def test_wide_integers_that_are_small_are_kept(tmp_path):
+    for name, values in (("small", [0, 7, 255]), ("large", [0, 256, 65535])):
+        Image.fromarray(np.array([values], dtype=np.int32)).save(tmp_path / f"{name}.tif")
+
+    assert read_saliency(tmp_path / "small.tif").tolist() == [[0, 7, 255]]
+    assert read_saliency(tmp_path / "large.tif").tolist() == [[0, 1, 255]]
+
+
 def test_floating_maps_are_scaled_by_their_maximum(tmp_path):
     Image.fromarray(np.array([[0, 0.25, 0.5]], dtype=np.float32)).save(tmp_path / "a.tif")
 
     assert read_saliency(tmp_path / "a.tif").tolist() == [[0, 127, 255]]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_grey_images_become_rgb(tmp_path, kind):
+    Image.new("L", (6, 4), 77).save(tmp_path / f"a.{kind}")
+
+    assert np.array_equal(read_image(tmp_path / f"a.{kind}"), np.full((4, 6, 3), 77))
+
+
+def test_images_of_two_colours_are_black_and_white(tmp_path):
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "a.png")
+
+    assert read_image(tmp_path / "a.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
+    assert read_saliency(tmp_path / "a.png").tolist() == [[0, 255]]
+
+
+def test_saliency_maps_in_colour_are_read_as_grey(tmp_path):
+    Image.new("RGB", (1, 1), (90, 90, 90)).save(tmp_path / "grey.png")
+    Image.new("RGB", (1, 1), (0, 255, 0)).save(tmp_path / "green.png")
+
+    assert read_saliency(tmp_path / "grey.png").tolist() == [[90]]
+    assert read_saliency(tmp_path / "green.png").tolist() == [[150]]  # 0.587 * 255
 
 
 def test_palette_images_show_their_colours(tmp_path):
@@ -85,6 +120,19 @@ def test_what_is_transparent_is_white(tmp_path, mode):
     image.convert(mode).save(tmp_path / "a.png")
 
     assert read_image(tmp_path / "a.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_half_transparent_pixels_are_mixed_with_white(tmp_path):
+    Image.new("RGBA", (1, 1), (0, 100, 255, 51)).save(tmp_path / "a.png")
+
+    assert read_image(tmp_path / "a.png").tolist() == [[[204, 224, 255]]]  # a fifth of it
+
+
+def test_a_colour_declared_transparent_is_white(tmp_path):
+    pixels = np.array([[[9, 8, 7], [1, 2, 3]]], dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=(9, 8, 7))
+
+    assert read_image(tmp_path / "a.png").tolist() == [[[255, 255, 255], [1, 2, 3]]]
 
 
 def test_masks_of_two_colours_hold_the_first_class(tmp_path):
@@ -121,6 +169,28 @@ def test_an_unreadable_file_is_one_sentence(tmp_path, read, content, sentence):
         read(path)
 
     assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_a_file_cut_within_its_header_is_truncated(tmp_path):
+    (path := tmp_path / "a.png").write_bytes(encoded(Image.fromarray(GRADIENT), "PNG")[:20])
+
+    with pytest.raises(UserError, match=r"a\.png: the image is truncated; copy or convert"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF"])
+def test_half_a_file_of_any_kind_is_one_sentence(tmp_path, kind):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    whole = encoded(Image.fromarray(noise), kind)
+    (path := tmp_path / "a").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(UserError) as caught:
+        read_image(path)
+
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    if kind in ("JPEG", "PNG", "BMP"):
+        assert str(caught.value).endswith("the image is truncated; copy or convert it again.")
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

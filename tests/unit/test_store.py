@@ -142,6 +142,43 @@ def test_a_killed_run_continues_after_its_last_whole_part(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("renames", "whole"), [(0, []), (1, ["0", "1"]), (2, ["0", "1", "2", "3"]), (3, list("01234"))]
+)
+def test_a_kill_between_writing_and_renaming_costs_that_file_alone(tmp_path, renames, whole):
+    """Five maps, two a part: three parts are renamed, and then the file that joins them."""
+    path = tmp_path / "a.h5"
+    write(path, range(2), header=Header("labels", "{}"))
+    write(tmp_path / "undisturbed.h5", header=Header("labels"))
+    before = path.read_bytes()
+    killed = in_another_process(
+        "from auxseg import store",
+        "replace, done = store._replace, []",
+        "def interrupted(temporary, final):",
+        f"    if len(done) == {renames}:",
+        "        os.kill(os.getpid(), signal.SIGKILL)",
+        "    done.append(final)",
+        "    replace(temporary, final)",
+        "store._replace = interrupted",
+        f"with MapWriter(Path({str(path)!r}), header, maps_per_part=2) as writer:",
+        "    for number in range(5):",
+        "        values = np.random.default_rng(number).integers(0, 255, (10, 12), dtype=np.uint8)",
+        "        writer.put(str(number), values)",
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    assert list(tmp_path.rglob("*.tmp")) != []
+
+    with MapWriter(path, Header("labels"), maps_per_part=2) as writer:
+        missing = writer.missing("01234")
+        for image_id in missing:
+            writer.put(image_id, a_map(int(image_id)))
+
+    assert [i for i in "01234" if i not in missing] == whole
+    assert file_digest(path) == file_digest(tmp_path / "undisturbed.h5")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.h5", "undisturbed.h5"]
+
+
+@pytest.mark.parametrize(
     "other",
     [
         Header("labels", '{"threshold": 0.3}', HEADER.inputs, HEADER.extra),
@@ -151,10 +188,16 @@ def test_a_killed_run_continues_after_its_last_whole_part(tmp_path):
     ],
 )
 def test_parts_of_other_options_or_inputs_are_not_joined(tmp_path, other):
-    writer = MapWriter(tmp_path / "a.h5", HEADER, maps_per_part=1)
-    writer.put("0", a_map(0))
+    interrupted = MapWriter(tmp_path / "a.h5", HEADER, maps_per_part=1)
+    for image_id in "01":
+        interrupted.put(image_id, a_map(0))
 
-    assert MapWriter(tmp_path / "a.h5", other).missing("0") == ["0"]
+    with MapWriter(tmp_path / "a.h5", other) as writer:
+        assert writer.missing("02") == ["0", "2"]
+        writer.put("2", a_map(2))
+
+    with MapReader(tmp_path / "a.h5") as reader:
+        assert reader.ids() == ["2"]
 
 
 def test_damaged_parts_are_made_again(tmp_path):
@@ -164,7 +207,20 @@ def test_damaged_parts_are_made_again(tmp_path):
     part = tmp_path / "a.h5.parts" / "00001.h5"
     part.write_bytes(part.read_bytes()[:500])
 
-    assert MapWriter(tmp_path / "a.h5", HEADER).missing("012") == ["1"]
+    with MapWriter(tmp_path / "a.h5", HEADER) as writer:
+        assert writer.missing("012") == ["1"]
+        writer.put("1", a_map(1))
+
+    with MapReader(tmp_path / "a.h5") as reader:
+        assert reader.ids() == ["0", "1", "2"]
+        assert all(np.array_equal(reader.read(i), a_map(int(i))) for i in "012")
+
+
+def test_maps_that_wait_for_their_part_are_not_missing(tmp_path):
+    writer = MapWriter(tmp_path / "a.h5", HEADER, maps_per_part=2)
+    writer.put("1", a_map(1))
+
+    assert writer.missing("012") == ["0", "2"]
 
 
 def test_parts_can_be_left_aside(tmp_path):
@@ -227,12 +283,33 @@ def test_tables_come_back_as_they_were(tmp_path):
     assert found["labels"].tolist() == np.eye(3).tolist()
 
 
+def test_the_own_attributes_of_an_artifact_may_hold_any_letters(tmp_path):
+    header = Header("labels", extra={"classes": ["Bär", "犬"], "scale": 0.5, "count": 2})
+    write(tmp_path / "maps.h5", header=header)
+    write_table(tmp_path / "table.h5", header, {"height": np.array([1])})
+
+    with MapReader(tmp_path / "maps.h5") as reader:
+        of_maps = reader.attributes
+    of_table, _ = read_table(tmp_path / "table.h5", "labels")
+
+    for attributes in (of_maps, of_table):
+        own = {name: attributes[name] for name in header.extra}
+        assert own == {"classes": ["Bär", "犬"], "scale": 0.5, "count": 2}
+
+
 @pytest.mark.parametrize("change", ["id", "height"])
 def test_the_digest_of_a_table_notices_every_column(tmp_path, change):
     columns = {"id": np.array(["a", "b"], dtype=object), "height": np.array([1, 2])}
     write_table(tmp_path / "a.h5", HEADER, columns)
     columns[change] = columns[change][::-1]
     write_table(tmp_path / "b.h5", HEADER, columns)
+
+    assert file_digest(tmp_path / "a.h5") != file_digest(tmp_path / "b.h5")
+
+
+def test_the_digest_of_a_table_notices_where_its_texts_end(tmp_path):
+    for name, texts in (("a", ["ab", "c"]), ("b", ["a", "bc"])):
+        write_table(tmp_path / f"{name}.h5", HEADER, {"id": np.array(texts, dtype=object)})
 
     assert file_digest(tmp_path / "a.h5") != file_digest(tmp_path / "b.h5")
 
@@ -295,6 +372,60 @@ def test_a_damaged_map_is_named(tmp_path):
             reader.read("3")
 
 
+def spoil(path: Path, inside: str) -> None:
+    """Overwrite the start of what HDF5 knows of one object of a file."""
+    with h5py.File(path, "r") as file:
+        place = h5py.h5o.get_info(file[inside].id).addr
+    with path.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"\xff" * 16)
+
+
+@pytest.mark.parametrize(
+    ("inside", "fault"),
+    [
+        ("/", "not an HDF5 file, or a damaged one"),
+        ("maps", "not an HDF5 file, or a damaged one"),
+        ("maps/3", "the map of image '3' is damaged"),
+    ],
+)
+def test_damage_to_the_structure_of_maps_is_one_sentence(tmp_path, inside, fault):
+    write(tmp_path / "a.h5")
+    spoil(tmp_path / "a.h5", inside)
+
+    for look in (MapReader.read, MapReader.map_attributes):
+        with pytest.raises(UserError) as caught, MapReader(tmp_path / "a.h5") as reader:
+            look(reader, "3")
+        assert str(caught.value) == (
+            f"{tmp_path}/a.h5: {fault}; delete the file and run its stage again."
+        )
+
+
+@pytest.mark.parametrize("inside", ["/", "columns", "columns/height"])
+def test_damage_to_the_structure_of_a_table_is_one_sentence(tmp_path, inside):
+    write_table(tmp_path / "a.h5", HEADER, {"height": np.array([1, 2])})
+    spoil(tmp_path / "a.h5", inside)
+
+    with pytest.raises(UserError, match=r"a\.h5: not an HDF5 file, or a damaged one; delete the"):
+        read_table(tmp_path / "a.h5", "labels")
+
+
+@pytest.mark.parametrize("signature", [b"HEAP", b"SNOD", b"TREE"])
+def test_damage_to_the_lists_of_names_is_one_sentence(tmp_path, signature):
+    write(tmp_path / "maps.h5")
+    write_table(tmp_path / "table.h5", HEADER, {"height": np.array([1, 2])})
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        assert signature in content
+        path.write_bytes(content.replace(signature, b"XXXX"))
+
+    sentence = "not an HDF5 file, or a damaged one; delete the file and run its stage again"
+    with pytest.raises(UserError, match=f"maps.h5: {sentence}"):
+        MapReader(tmp_path / "maps.h5").ids()
+    with pytest.raises(UserError, match=f"table.h5: {sentence}"):
+        read_table(tmp_path / "table.h5", "labels")
+
+
 def test_a_missing_map_is_named(tmp_path):
     write(tmp_path / "a.h5")
 
@@ -346,3 +477,32 @@ def test_a_small_file_is_replaced_whole(tmp_path):
 
     assert path.read_bytes() == b"new"
     assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    "writing",
+    [
+        "write_atomically(path, b'new' * 2000)",
+        "write_table(path, header, {'height': np.zeros(2000)})",
+    ],
+)
+def test_a_full_disk_leaves_the_earlier_file(tmp_path, writing):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    result = in_another_process(
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))",
+        f"path = Path({str(path)!r})",
+        "try:",
+        f"    {writing}",
+        "except Exception as error:",
+        "    print(type(error).__name__, error)",
+    )
+
+    assert result.stdout == (
+        f"UserError {tmp_path}: cannot write a (File too large); mend that and run the same "
+        f"command again: nothing before it is lost.\n"
+    )
+    assert result.stderr == ""
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]

@@ -93,6 +93,15 @@ def test_images_without_a_class_are_evaluated_but_not_trained_on(root):
     assert not data.records[2].mask().any()
 
 
+def test_images_are_ordered_by_their_numbers(root):
+    sizes = {"width": 6, "height": 4}
+    images = [{"id": i, "file_name": f"{i}.jpg", **sizes} for i in (30, 4, 100)]
+    content = {"images": images, "annotations": [], "categories": CATEGORIES}
+    (root / "annotations" / "instances_val2014.json").write_text(json.dumps(content))
+
+    assert [r.id for r in load(root).records] == ["a", "4", "30", "100"]
+
+
 def test_nothing_is_printed(root, capsys):
     load(root).records[0].mask()
 
@@ -134,6 +143,23 @@ def test_an_instance_of_no_category_is_one_sentence(root):
         load(root)
 
 
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ({"width": 6}, "no key or number 'height'"),
+        ({"width": 6, "height": "tall"}, "invalid literal for int"),
+        ({"width": None, "height": 4}, "int\\(\\) argument must be"),
+    ],
+)
+def test_an_image_without_its_size_is_one_sentence(root, size, reason):
+    path = root / "annotations" / "instances_val2014.json"
+    images = [{"id": 1, "file_name": "c.jpg", **size}]
+    path.write_text(json.dumps({"images": images, "annotations": [], "categories": CATEGORIES}))
+
+    with pytest.raises(UserError, match=rf"instances_val2014\.json: not in COCO's .* \({reason}"):
+        load(root)
+
+
 def test_splits_with_different_categories_are_refused(root):
     write_split(root, "val2014", {"c.jpg": []}, categories=CATEGORIES[:2])
 
@@ -154,6 +180,8 @@ def test_missing_folders_and_files_are_named(root):
         load(root, val_images="images")
     with pytest.raises(UserError, match=r"nothing\.json: no such file"):
         load(root, train_annotations="nothing.json")
+    with pytest.raises(UserError, match=r"annotations: cannot be read \(Is a directory\)"):
+        load(root, train_annotations="annotations")
 
 
 def real(root: Path, **options) -> Dataset:
@@ -163,10 +191,11 @@ def real(root: Path, **options) -> Dataset:
     return load(root, **places, **options)
 
 
-def test_real_photographs_fit_their_masks_and_labels(coco_tiny):
+def test_real_photographs_fit_their_masks_and_labels(coco_tiny, capsys):
     data = real(coco_tiny)
 
     assert len(data.classes) == 80
+    assert (data.classes[0], data.classes[79]) == ("person", "toothbrush")  # numbers 1 and 90
     assert data.faults == ()
     assert [sum(r.split == s for r in data.records) for s in ("train", "val")] == [49, 50]
     for record in data.records[::7]:
@@ -174,7 +203,23 @@ def test_real_photographs_fit_their_masks_and_labels(coco_tiny):
         drawn = set(np.unique(mask).tolist()) - {0, 255}
         assert mask.shape == read_image(record.image).shape[:2]
         assert drawn <= {label + 1 for label in record.labels}
+    assert capsys.readouterr() == ("", "")
 
 
 def test_real_supercategories_are_twelve(coco_tiny):
-    assert len(real(coco_tiny, classes="supercategories").classes) == 12
+    data = real(coco_tiny, classes="supercategories")
+
+    assert data.classes[:3] == ("person", "vehicle", "outdoor")
+    assert len(data.classes) == 12
+    assert {label for record in data.records for label in record.labels} <= set(range(12))
+
+
+def test_real_crowds_are_ignored(coco_tiny):
+    instances = json.loads((coco_tiny / "annotations" / "instances_val2017.json").read_text())
+    crowds = [found for found in instances["annotations"] if found["iscrowd"]]
+    crowded = {found["image_id"] for found in crowds}
+    assert crowded
+
+    ignored = {r.id for r in real(coco_tiny).records if r.split == "val" and 255 in r.mask()}
+
+    assert ignored == {f"{image_id:012d}" for image_id in crowded}

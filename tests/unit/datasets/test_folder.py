@@ -91,6 +91,28 @@ def test_common_image_formats_are_found_with_and_without_extension(my_photos, su
         assert data.records[-1].image.name == f"a.b.{suffix}"
 
 
+def test_a_photograph_named_with_another_extension_is_not_found(my_photos):
+    write_table(my_photos, "tom.png,cat,", "rex,dog,", "both,cat,")
+
+    assert faults_of(my_photos) == [
+        "labels.csv line 2: no photograph 'tom.png' in images; add it or remove the row.",
+        "images/tom.jpg: not in labels.csv; add a row or remove the photograph.",
+    ]
+
+
+def test_columns_may_stand_in_any_order_and_case(my_photos):
+    rows = ("val,cat,tom", "train,dog,rex", "train,cat,both")
+    write_table(my_photos, *rows, header="Split, LABELS ,Image")
+
+    data = load(my_photos)
+
+    assert [(r.id, r.split, r.labels) for r in data.records] == [
+        ("tom", "val", (0,)),
+        ("rex", "train", (1,)),
+        ("both", "train", (0,)),
+    ]
+
+
 def test_subfolders_are_part_of_the_name(my_photos):
     add_photo(my_photos, "zoo/tom.jpg")
     (my_photos / "masks" / "zoo").mkdir()
@@ -114,6 +136,27 @@ def test_names_with_blanks_and_foreign_letters_and_a_byte_order_mark_work(my_pho
     assert data.faults == ()
     assert data.records[3].id == "Bär im Wald"
     assert data.classes == ("Bär", "cat", "dog")
+
+
+@pytest.mark.parametrize("photo", ["NFC", "NFD"])
+@pytest.mark.parametrize("beside", ["NFC", "NFD"])
+@pytest.mark.parametrize("row", ["NFC", "NFD"])
+def test_accents_may_be_written_in_two_ways_everywhere(my_photos, photo, beside, row):
+    name = "zoo/Bär"
+    add_photo(my_photos, unicodedata.normalize(photo, f"{name}.jpg"))
+    for folder_name in ("masks", "saliency"):
+        path = my_photos / folder_name / unicodedata.normalize(beside, f"{name}.png")
+        path.parent.mkdir(parents=True)
+        Image.new("L", (6, 4), 2).save(path)
+    rows = ("tom,cat", "rex,dog", "both,cat", unicodedata.normalize(row, f"{name}.jpg,cat"))
+    write_table(my_photos, *rows, header="image,labels")
+
+    data = load(my_photos)
+
+    assert data.faults == ()
+    assert data.records[3].id == unicodedata.normalize("NFC", name)
+    assert data.records[3].mask().tolist() == [[2] * 6] * 4
+    assert data.records[3].saliency.is_file()
 
 
 def test_files_that_are_no_photographs_are_passed_over(my_photos):

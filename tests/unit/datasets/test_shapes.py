@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from auxseg.config import ShapesOptions
-from auxseg.datasets import shapes
-from auxseg.datasets.shapes_animal import CLASSES
+from auxseg.datasets import shapes, shapes_scene
+from auxseg.datasets.shapes_animal import CLASSES, paint_animal
 from auxseg.datasets.shapes_scene import draw_scene
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
@@ -47,11 +47,39 @@ def test_another_seed_gives_other_scenes_in_a_folder_of_their_own(tmp_path):
     assert contents(first)["images/train-0000.jpg"] != contents(second)["images/train-0000.jpg"]
 
 
+def test_evaluation_scenes_are_not_those_of_training(tmp_path):
+    files = contents(shapes.generate(options(tmp_path, min_size=48, max_size=48)))
+
+    assert files["images/train-0000.jpg"] != files["images/val-0000.jpg"]
+
+
+def test_image_sides_reach_both_bounds(tmp_path):
+    folder = shapes.generate(options(tmp_path, train=8, min_size=40, max_size=41))
+
+    shapes_of = [read_saliency(path).shape for path in (folder / "saliency").iterdir()]
+    assert {side for shape in shapes_of for side in shape} == {40, 41}
+
+
+def test_a_data_set_that_another_process_completed_meanwhile_is_used(tmp_path, monkeypatch):
+    def overtaken(*arguments):
+        monkeypatch.setattr(shapes, "draw_scene", draw_scene)
+        (shapes.generate(options(tmp_path)) / "theirs").touch()
+        return draw_scene(*arguments)
+
+    monkeypatch.setattr(shapes, "draw_scene", overtaken)
+    folder = shapes.generate(options(tmp_path))
+
+    assert (folder / "theirs").exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_complete_data_set_is_used_again(tmp_path, monkeypatch):
     folder = shapes.generate(options(tmp_path))
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     monkeypatch.setattr(shapes, "draw_scene", None)
 
     assert shapes.generate(options(tmp_path)) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
 
 
 def test_an_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -100,6 +128,24 @@ def test_every_class_is_drawn_equally_often(tiny_options):
     assert min(counts) >= len(train) // len(CLASSES)
 
 
+def test_a_scene_shows_one_to_three_animals(monkeypatch):
+    painted = []
+    monkeypatch.setattr(
+        shapes_scene,
+        "paint_animal",
+        lambda kind, *others: painted.append(kind) or paint_animal(kind, *others),
+    )
+    numbers = set()
+    for seed in range(12):
+        painted.clear()
+        scene = draw_scene(64, 64, seed % 6, np.random.default_rng(seed))
+        numbers.add(len(painted))
+        assert painted[0] == seed % 6
+        assert set(scene.labels) <= set(painted)
+
+    assert numbers == {1, 2, 3}
+
+
 def test_outlines_are_ignored_on_a_border_one_pixel_wide():
     scene = draw_scene(64, 64, 0, np.random.default_rng([0, 0, 0]))
 
@@ -109,6 +155,7 @@ def test_outlines_are_ignored_on_a_border_one_pixel_wide():
     assert 0.01 < (mask == 255).mean() < 0.2
 
 
+@pytest.mark.slow
 def test_saliency_maps_are_useful_but_flawed():
     overlaps = []
     for number in range(60):

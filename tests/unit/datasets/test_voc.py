@@ -108,6 +108,13 @@ def test_lists_of_paths_are_read_as_lists_of_ids(devkit):
     assert [r.id for r in load(devkit).records] == ["2007_01", "2007_03"]
 
 
+def test_lists_saved_on_windows_are_read(devkit):
+    path = devkit / "ImageSets" / "Segmentation" / "train.txt"
+    path.write_bytes(b"\xef\xbb\xbf2007_01\r\n\r\n2007_02\r\n")
+
+    assert [r.id for r in load(devkit).records] == ["2007_01", "2007_02", "2007_03"]
+
+
 def test_training_images_without_a_chosen_class_are_faults(devkit):
     assert faults_of(devkit, classes=("cat",)) == [
         "ImageSets/Segmentation/train.txt line 2: '2007_02' has none of the chosen classes; remove "
@@ -160,11 +167,14 @@ def test_faults_of_annotations_name_their_files(devkit):
     assert third.startswith("Annotations/2007_03.xml: no such file; add it or set index.voc.labels")
 
 
-def test_a_mask_with_an_index_beyond_voc_is_refused(devkit):
-    mask = np.full((2, 4), 77, dtype=np.uint8)
+@pytest.mark.parametrize("value", [21, 254])
+def test_a_mask_with_an_index_beyond_voc_is_refused(devkit, value):
+    mask = np.full((2, 4), value, dtype=np.uint8)
     Image.fromarray(mask).save(devkit / "SegmentationClass" / "2007_01.png")
 
-    with pytest.raises(UserError, match=r"2007_01\.png: value 77 is not an index of VOC's classes"):
+    with pytest.raises(
+        UserError, match=rf"2007_01\.png: value {value} is not an index of VOC's classes"
+    ):
         load(devkit).records[0].mask()
 
 
@@ -186,6 +196,14 @@ def test_a_missing_list_is_named_with_those_that_are_there(devkit):
     with pytest.raises(
         UserError, match=r"train_aug\.txt: no such file; beside it: train\.txt, val\.txt\."
     ):
+        load(devkit, train_list="train_aug")
+
+
+def test_no_more_than_eight_lists_are_named(devkit):
+    for number in range(20):
+        write_list(devkit, f"list{number:02d}", "2007_01")
+
+    with pytest.raises(UserError, match=r"list00\.txt, .*, list07\.txt\.$"):
         load(devkit, train_list="train_aug")
 
 

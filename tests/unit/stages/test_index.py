@@ -12,7 +12,7 @@ from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
 from auxseg.stages import index
 from auxseg.stages.runtime import Runtime
-from auxseg.store import Header, MapReader, MapWriter, file_digest
+from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table
 
 
 def options_of(root: Path, **options) -> IndexOptions:
@@ -62,6 +62,13 @@ def test_index_and_masks_hold_the_data_set(my_photos, tmp_path):
         assert masks.read("rex").tolist() == [[2] * 6] * 4
 
 
+def test_the_index_names_the_masks_it_was_made_with(my_photos, tmp_path):
+    run(my_photos, tmp_path / "out")
+
+    attributes, _ = read_table(tmp_path / "out" / "index.h5", "index")
+    assert json.loads(attributes["inputs"]) == {"masks": file_digest(tmp_path / "out" / "masks.h5")}
+
+
 def test_paths_are_absolute_wherever_the_stage_was_called(my_photos, tmp_path, monkeypatch):
     monkeypatch.chdir(my_photos.parent)
 
@@ -96,12 +103,13 @@ def test_the_number_of_threads_changes_nothing(tiny_options, tmp_path):
 def test_unusual_photographs_are_welcome(my_photos, tmp_path):
     images = {
         "cmyk": Image.new("CMYK", (5, 3)),
+        "plain grey": Image.new("L", (5, 3)),
         "grey": Image.fromarray(np.full((3, 5), 40000, dtype=np.uint16)),
         "palette": Image.new("P", (5, 3)),
         "Bär im Wald": Image.new("RGBA", (5, 3)),
     }
     for name, image in images.items():
-        suffix = "jpg" if image.mode == "CMYK" else "png"
+        suffix = "jpg" if image.mode in ("CMYK", "L") else "png"
         image.save(my_photos / "images" / f"{name}.{suffix}")
         add_row(my_photos, f"{name},cat,train")
 
@@ -129,7 +137,7 @@ def test_all_faults_are_listed_at_once(my_photos, tmp_path):
     whole = (my_photos / "images" / "tom.jpg").read_bytes()
     (my_photos / "images" / "tom.jpg").write_bytes(whole[: len(whole) - 20])
     (my_photos / "images" / "rex.jpg").write_bytes(b"")
-    Image.new("L", (5, 4), 7).save(my_photos / "masks" / "both.png")
+    Image.new("L", (5, 4), 3).save(my_photos / "masks" / "both.png")
     (my_photos / "saliency").mkdir()
     Image.new("L", (6, 5)).save(my_photos / "saliency" / "both.png")
     add_row(my_photos, "gone,cat,train")
@@ -143,7 +151,7 @@ def test_all_faults_are_listed_at_once(my_photos, tmp_path):
         "images/rex.jpg: the file is empty (0 bytes); copy it again.",
         "mask of image 'both': 5 x 4 pixels, but the image has 6 x 4; make it from that very "
         "image.",
-        "mask of image 'both': value 7 is no class; allowed are 0 (background), 1 to 2 and 255 "
+        "mask of image 'both': value 3 is no class; allowed are 0 (background), 1 to 2 and 255 "
         "(unknown).",
         "saliency/both.png: 6 x 5 pixels, but the image has 6 x 4; make it from that very image.",
     ]
@@ -204,18 +212,21 @@ def call(out: Path, options: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_fault_is_told_on_the_command_line_and_leaves_earlier_artifacts(my_photos, tmp_path):
+def test_faults_are_told_on_the_command_line_and_leave_earlier_artifacts(my_photos, tmp_path):
     out = tmp_path / "out"
     run(my_photos, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     (my_photos / "images" / "tom.jpg").write_bytes(b"")
+    add_row(my_photos, "nobody,cat,train")
 
     result = call(out, f"{{dataset: folder, folder: {{root: {my_photos}}}}}")
 
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr.splitlines()[-2:] == [
-        "auxseg: error: the data set cannot be used: 1 fault",
+    assert result.stderr.splitlines()[-3:] == [
+        "auxseg: error: the data set cannot be used: 2 faults",
+        f"  - {my_photos}/labels.csv line 5: no photograph 'nobody' in {my_photos}/images; add it "
+        f"or remove the row.",
         f"  - {my_photos}/images/tom.jpg: the file is empty (0 bytes); copy it again.",
     ]
     assert "Traceback" not in result.stderr
