@@ -198,6 +198,9 @@ class BackboneOptions(Section):
     freeze_batch_norm: bool = Field(
         True, description="batch norm keeps its statistics and affine terms (as published)"
     )
+    frozen_stride: Literal[1, 2, 4, 8] = Field(
+        1, description="layers up to this stride stay as loaded; 1 = none"
+    )
 
 
 class ModelOptions(BackboneOptions):

@@ -1,7 +1,7 @@
 """Feature extractors: any timm or torchvision classifier, dilated to output stride 8 or 16."""
 
 import difflib
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -9,10 +9,12 @@ import torchvision
 from torch import Tensor, nn
 
 from auxseg.errors import UserError
+from auxseg.nn.depthwise import split_dilated_depthwise
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _TORCHVISION = ("resnet50", "resnet101")
+_TORCHVISION_STAGES = {2: "bn1", 4: "layer1", 8: "layer2"}
 
 
 class Backbone(nn.Module):
@@ -35,6 +37,7 @@ class Backbone(nn.Module):
         freeze_batch_norm: bool = True,
     ) -> None:
         super().__init__()
+        split_dilated_depthwise(body)
         self.body = body
         self.channels = channels
         self.output_stride = output_stride
@@ -75,7 +78,7 @@ class TimmBody(nn.Module):
 
 
 def build_backbone(
-    name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True
+    name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True, frozen_stride: int = 1
 ) -> Backbone:
     """A randomly initialised backbone; `weights.load_backbone_weights` fills it.
 
@@ -83,18 +86,37 @@ def build_backbone(
         name: a timm model name, or torchvision/resnet50, torchvision/resnet101.
         output_stride: input pixels per feature pixel, 8 or 16.
         freeze_batch_norm: keep batch norm's statistics and affine terms as loaded.
+        frozen_stride: keep all layers up to this stride as loaded; 1 = none.
 
     Raises:
         UserError: unknown name, or an output stride the model cannot do.
     """
     if name.startswith("torchvision/"):
-        return _torchvision_backbone(
-            name.removeprefix("torchvision/"), output_stride, freeze_batch_norm
-        )
-    return _timm_backbone(name, output_stride, freeze_batch_norm)
+        backbone = _torchvision_backbone(name, output_stride, freeze_batch_norm)
+        stages = _TORCHVISION_STAGES
+    else:
+        backbone = _timm_backbone(name, output_stride, freeze_batch_norm)
+        info = reversed(cast("TimmBody", backbone.body).model.feature_info)
+        stages = {stage["reduction"]: f"model.{stage['module']}" for stage in info}
+    if last := stages.get(max((s for s in stages if s <= frozen_stride), default=1)):
+        _freeze_up_to(backbone.body, last)
+    return backbone
+
+
+def _freeze_up_to(body: nn.Module, last: str) -> None:
+    """Freeze the module named `last` and all that stand before it."""
+    reached = False
+    for name, module in body.named_modules():
+        inside = f"{name}.".startswith(f"{last}.")
+        if reached and not inside:
+            return
+        reached = inside
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
 
 
 def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
+    name = name.removeprefix("torchvision/")
     if name not in _TORCHVISION:
         raise UserError(
             f"model.backbone: torchvision/{name} is not known; "

@@ -129,6 +129,7 @@ def build_network(
     affinity: str = "cross-task",
     dense_channels: int = 128,
     freeze_batch_norm: bool = True,
+    frozen_stride: int = 1,
 ) -> AuxSegNet:
     """The multi-task network with random weights.
 
@@ -140,11 +141,17 @@ def build_network(
         affinity: none, seg, sal or cross-task: which affinity refines the dense predictions.
         dense_channels: D, channels of the dense branches.
         freeze_batch_norm: keep the backbone's batch norm as loaded.
+        frozen_stride: keep the backbone's layers up to this stride as loaded; 1 = none.
 
     Raises:
         UserError: unknown backbone, or an output stride it cannot do.
     """
-    body = build_backbone(backbone, output_stride, freeze_batch_norm=freeze_batch_norm)
+    body = build_backbone(
+        backbone,
+        output_stride,
+        freeze_batch_norm=freeze_batch_norm,
+        frozen_stride=frozen_stride,
+    )
     return AuxSegNet(
         body, num_classes, branches=branches, affinity=affinity, dense_channels=dense_channels
     )

@@ -29,7 +29,10 @@ def run(
     model = options.model
     torch.manual_seed(options.random_seed)
     backbone = build_backbone(
-        model.backbone, model.output_stride, freeze_batch_norm=model.freeze_batch_norm
+        model.backbone,
+        model.output_stride,
+        freeze_batch_norm=model.freeze_batch_norm,
+        frozen_stride=model.frozen_stride,
     )
     initialise_backbone(backbone, model.backbone, model.weights)
     network = Classifier(backbone, len(table.classes))

@@ -54,3 +54,30 @@ def test_an_unknown_torchvision_name_is_refused_with_known_ones():
 def test_a_stride_that_the_backbone_cannot_do_is_refused(name):
     with pytest.raises(UserError, match=r"use another output_stride or backbone\.$"):
         build_backbone(name, 8)
+
+
+@pytest.mark.parametrize(
+    "name, stride, frozen, free",
+    [
+        ("tf_efficientnet_lite0", 2, "blocks.0.", "blocks.1."),
+        ("tf_efficientnet_lite0", 8, "blocks.2.", "blocks.3."),
+        ("resnet18", 2, "conv1.", "layer1."),
+        ("torchvision/resnet50", 4, "layer1.", "layer2."),
+    ],
+)
+def test_layers_up_to_the_frozen_stride_do_not_learn(name, stride, frozen, free):
+    backbone = build_backbone(name, 8, frozen_stride=stride, freeze_batch_norm=False)
+
+    learns = {n.partition("body.")[2].removeprefix("model."): p.requires_grad
+              for n, p in backbone.named_parameters()}  # fmt: skip
+    names = list(learns)
+    border = names.index(next(n for n in names if n.startswith(free)))
+    assert any(n.startswith(frozen) for n in names[:border])
+    assert not any(learns[n] for n in names[:border])
+    assert all(learns[n] for n in names[border:])
+
+
+def test_nothing_is_frozen_by_default():
+    backbone = build_backbone("test_efficientnet", freeze_batch_norm=False)
+
+    assert all(parameter.requires_grad for parameter in backbone.parameters())
