@@ -121,6 +121,11 @@ class IndexOptions(Section):
     dataset: Literal["shapes", "voc", "coco", "folder"] = Field(
         "shapes", description="the data set's layout; its options stand under the same name"
     )
+    longest_side: int | None = Field(
+        None,
+        ge=32,
+        description="larger photographs are scaled down to it, pixels; null = none is",
+    )
     shapes: ShapesOptions | None = Field(None, description="options of dataset: shapes")
     voc: VocOptions | None = Field(None, description="options of dataset: voc")
     coco: CocoOptions | None = Field(None, description="options of dataset: coco")
@@ -138,7 +143,11 @@ class IndexOptions(Section):
     def narrowed(self) -> "IndexOptions":
         """Only the chosen data set's options: the others' must not rerun anything."""
         return IndexOptions.model_validate(
-            {"dataset": self.dataset, self.dataset: getattr(self, self.dataset)}
+            {
+                "dataset": self.dataset,
+                "longest_side": self.longest_side,
+                self.dataset: getattr(self, self.dataset),
+            }
         )
 
 

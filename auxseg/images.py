@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -58,6 +59,28 @@ def image_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
             return (image.width, image.height) if lying else (image.height, image.width)
+
+
+def scaled_size(size: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
+    """(height, width) scaled down so that neither is above `longest_side`; None = as they are."""
+    if longest_side is None or max(size) <= longest_side:
+        return size
+    height, width = (max(1, round(side * longest_side / max(size))) for side in size)
+    return height, width
+
+
+def fit(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) or (H, W, 3) uint8 photograph or saliency map averaged down to (height, width)."""
+    if values.shape[:2] == size:
+        return values
+    return cv2.resize(values, size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 class indices resampled to (height, width) by the nearest pixel."""
+    if mask.shape == size:
+        return mask
+    return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 @contextlib.contextmanager

@@ -38,9 +38,7 @@ def measured(full: str, plain: str) -> dict[str, float]:
     """The figures of one seed, in percent."""
     method, baseline = metrics(full), metrics(plain)
     last = ROUNDS - 1
-    labels = {
-        f"labels, round {r}": figure(method, r, "labels", "miou") for r in range(ROUNDS + 1)
-    }
+    labels = {f"labels, round {r}": figure(method, r, "labels", "miou") for r in range(ROUNDS + 1)}
     return {
         "plain CAMs, val": figure(baseline, 0, "predictions", "miou", "multiscale"),
         **{

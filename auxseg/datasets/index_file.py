@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from auxseg.errors import UserError
+from auxseg.images import fit, read_image
 from auxseg.store import Header, read_table, write_table
 
 KIND = "index"
@@ -18,7 +19,7 @@ class Entry:
 
     Attributes:
         labels: (C,) bool, which foreground classes are present.
-        height, width: of the upright image, pixels.
+        height, width: of the upright photograph, after index.longest_side, pixels.
         saliency: a map the data set brings along, or None.
     """
 
@@ -29,6 +30,19 @@ class Entry:
     width: int
     labels: np.ndarray
     saliency: Path | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.height, self.width
+
+    def photograph(self) -> np.ndarray:
+        """(height, width, 3) uint8 RGB, upright.
+
+        Raises:
+            UserError: the file is no longer there, or damaged.
+        """
+        return fit(read_image(self.image), self.size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import torch
 
 from auxseg.config import CamOptions, to_json
 from auxseg.datasets.index_file import read_index
-from auxseg.images import read_image
 from auxseg.nn.inference import average_maps
 from auxseg.nn.network import Classifier
 from auxseg.nn.weights import load_classifier
@@ -37,7 +36,7 @@ def run(options: CamOptions, *, index: Path, weights: Path, cam: Path, runtime: 
             entry = entries[image_id]
             classes = np.flatnonzero(entry.labels)
             maps = average_maps(
-                read_image(entry.image),
+                entry.photograph(),
                 classifier.backbone,
                 partial(_positive_cam, classifier, classes),
                 scales=options.scales,

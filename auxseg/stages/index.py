@@ -18,7 +18,7 @@ from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
 from auxseg.datasets.record import IGNORE, Dataset, Record
 from auxseg.errors import UserError, listing
-from auxseg.images import read_image, read_saliency
+from auxseg.images import fit_mask, read_image, read_saliency, scaled_size
 from auxseg.stages.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
 
@@ -29,7 +29,7 @@ Checked = tuple[tuple[int, int], list[str]]
 def run(options: IndexOptions, *, index: Path, masks: Path, runtime: Runtime) -> None:
     """Write masks.h5 and index.h5, or list all faults of the data set and write neither."""
     data = load_dataset(options)
-    sizes = _check(data, runtime.threads)
+    sizes = [scaled_size(s, options.longest_side) for s in _check(data, runtime.threads)]
     entries = tuple(
         Entry(
             id=record.id,
@@ -44,9 +44,10 @@ def run(options: IndexOptions, *, index: Path, masks: Path, runtime: Runtime) ->
     )
     text = to_json(options.narrowed())
     with MapWriter(masks, Header("masks", text), resume=False) as writer:
-        for record in progress(data.records, "masks", len(data.records)):
+        pairs = zip(data.records, sizes, strict=True)
+        for record, size in progress(pairs, "masks", len(sizes)):
             if record.mask is not None:
-                writer.put(record.id, record.mask())
+                writer.put(record.id, fit_mask(record.mask(), size))
     header = Header("index", text, {"masks": file_digest(masks)})
     write_index(index, header, Index(data.classes, data.palette, entries))
 

@@ -13,7 +13,6 @@ import torch
 
 from auxseg.config import PredictOptions, SegmentationCrfOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.images import read_image
 from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
@@ -88,7 +87,7 @@ def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> 
         )
 
     for entry in entries:
-        image = read_image(entry.image)
+        image = entry.photograph()
         single = probabilities(image, (1.0,), False).argmax(axis=0).astype(np.uint8)
         averaged = probabilities(image, options.scales, options.flip)
         yield image, single, averaged, options.crf if options.use_crf else None

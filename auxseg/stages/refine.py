@@ -14,7 +14,6 @@ import torch
 from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
-from auxseg.images import read_image
 from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
@@ -105,7 +104,7 @@ def _jobs(
 ) -> Iterator[Job]:
     """For each image what `label_image` takes: the network's share of the work."""
     for entry in entries:
-        image = read_image(entry.image)
+        image = entry.photograph()
         classes = np.flatnonzero(entry.labels)
         maps = average_maps(
             image,

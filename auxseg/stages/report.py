@@ -23,7 +23,6 @@ from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.errors import UserError
-from auxseg.images import read_image
 from auxseg.report import plots, tables
 from auxseg.report.page import Page, PanelGroup, Picture, render
 from auxseg.report.panels import choose, compose, file_name
@@ -159,7 +158,7 @@ def _write_panels(folder: Path, index: Index, maps: Maps, count: int) -> list[Pa
 
 
 def _write_panel(folder: Path, entry: Entry, number: int, index: Index, maps: Maps) -> Picture:
-    tiles, present = tiles_of(entry, read_image(entry.image), maps, index.palette)
+    tiles, present = tiles_of(entry, entry.photograph(), maps, index.palette)
     name = file_name(entry, number)
     panel = compose(tiles, present, index.classes, index.palette)
     buffer = io.BytesIO()

@@ -13,7 +13,7 @@ import numpy as np
 from auxseg.config import SaliencyOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError, listing
-from auxseg.images import read_image, read_saliency
+from auxseg.images import fit, image_size, read_saliency
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.stages.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
@@ -63,12 +63,13 @@ def _map_file(entry: Entry, folder: str | None) -> Path | None:
 def _from_file(entry: Entry, files: dict[str, Path]) -> np.ndarray:
     path = files[entry.id]
     values = read_saliency(path)
-    if values.shape != (entry.height, entry.width):
+    height, width = image_size(entry.image)
+    if values.shape != (height, width):
         raise UserError(
             f"{path}: {values.shape[1]} x {values.shape[0]} pixels, but image {entry.id!r} has "
-            f"{entry.width} x {entry.height}; make the map from that very image."
+            f"{width} x {height}; make the map from that very image."
         )
-    return values
+    return fit(values, entry.size)
 
 
 def _model_file(options: SaliencyOptions) -> Path:
@@ -111,7 +112,7 @@ def _from_model(
     name = session.get_inputs()[0].name
 
     def saliency_of(entry: Entry) -> np.ndarray:
-        image = read_image(entry.image)
+        image = entry.photograph()
         views = (image, image[:, ::-1]) if options.onnx.flip else (image,)
         maps = [
             model_output(

@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
-from auxseg.images import read_image
 from auxseg.store import MapReader
 
 Batch = dict[str, Tensor]
@@ -60,7 +59,7 @@ class CropDataset(Dataset[Batch]):
         epoch, position = place
         entry = self.entries[position]
         random = np.random.default_rng((self.seed, epoch, position))
-        image = read_image(entry.image)
+        image = entry.photograph()
         window = draw_window(image.shape[:2], self.options, random)
         crop = cut(image, window, self.options.crop_size, cv2.INTER_LINEAR, (127, 127, 127))
         crop = jitter(crop, self.options.color_jitter, random)

@@ -7,7 +7,15 @@ from PIL import Image
 
 from auxseg import images
 from auxseg.errors import UserError
-from auxseg.images import image_size, read_image, read_mask, read_saliency
+from auxseg.images import (
+    fit,
+    fit_mask,
+    image_size,
+    read_image,
+    read_mask,
+    read_saliency,
+    scaled_size,
+)
 
 GRADIENT = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -226,3 +234,18 @@ def test_damaged_bytes_never_give_another_error(tmp_path, kind):
             refused += str(error).startswith(f"{path}: ")
 
     assert refused > 10
+
+
+def test_a_size_is_scaled_down_to_its_longest_side_and_never_up():
+    assert scaled_size((3000, 4000), 400) == (300, 400)
+    assert scaled_size((4000, 3), 400) == (400, 1)
+    assert scaled_size((300, 200), 400) == (300, 200)
+    assert scaled_size((3000, 4000), None) == (3000, 4000)
+
+
+def test_a_photograph_is_averaged_and_a_mask_keeps_its_indices():
+    photo = np.array([[0, 100], [100, 200]], dtype=np.uint8)
+    mask = np.array([[1, 1, 7, 7], [1, 1, 7, 7]], dtype=np.uint8)
+
+    assert fit(photo, (1, 1)).tolist() == [[100]]
+    assert fit_mask(mask, (1, 2)).tolist() == [[1, 7]]

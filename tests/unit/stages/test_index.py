@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.config import IndexOptions
+from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
-from auxseg.stages import index
+from auxseg.stages import index, saliency
 from auxseg.stages.runtime import Runtime
 from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table
 
@@ -261,3 +261,28 @@ def test_real_photographs_are_indexed(voc_animals, tmp_path):
             found.entries[0].height,
             found.entries[0].width,
         )
+
+
+def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
+    root = tmp_path / "photos"
+    for folder in ("images", "masks", "saliency"):
+        (root / folder).mkdir(parents=True)
+    Image.fromarray(np.full((40, 80, 3), 9, np.uint8)).save(root / "images/a.png")
+    Image.fromarray(np.ones((40, 80), np.uint8)).save(root / "masks/a.png")
+    Image.fromarray(np.full((40, 80), 200, np.uint8)).save(root / "saliency/a.png")
+    (root / "labels.csv").write_text("image,labels\na,cat\n")
+    options = IndexOptions.model_validate(
+        {"dataset": "folder", "longest_side": 32, "folder": {"root": str(root)}}
+    )
+
+    index.run(options, index=tmp_path / "i.h5", masks=tmp_path / "m.h5", runtime=Runtime())
+    saliency.run(
+        SaliencyOptions(), index=tmp_path / "i.h5", saliency=tmp_path / "s.h5", runtime=Runtime()
+    )
+
+    entry = read_index(tmp_path / "i.h5").entries[0]
+    assert entry.size == (16, 32)
+    assert entry.photograph().shape == (16, 32, 3)
+    with MapReader(tmp_path / "m.h5") as masks, MapReader(tmp_path / "s.h5") as maps:
+        assert np.array_equal(masks.read("a"), np.ones((16, 32)))
+        assert np.array_equal(maps.read("a"), np.full((16, 32), 200))
