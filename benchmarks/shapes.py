@@ -71,9 +71,9 @@ counts as missed.
 | --- | {" | ".join("---" for _ in table.index)} |
 {body}
 
-The last round is {gain:.1f} points above plain CAMs; pseudo labels rise by {rise:.1f} points. One seed
-of the method took {table["seconds"]["mean"] / 60:.1f} minutes (of stages that were not finished
-before).
+The last round is {gain:.1f} points above plain CAMs; pseudo labels rise by {rise:.1f} points. One
+seed of the method took {table["seconds"]["mean"] / 60:.1f} minutes (of stages that were not
+finished before).
 """
 
 

@@ -38,7 +38,7 @@ def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False)
             which would slow that down, so it gets half of them.
     """
     import torch  # here, so that stages without a network start without it
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     torch.set_num_threads(max(1, runtime.threads // 2) if shares_cores else runtime.threads)
     network.to(Fabric(accelerator=runtime.device, devices=1).device)

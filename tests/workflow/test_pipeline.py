@@ -1,0 +1,187 @@
+"""The whole workflow, really run: tiny generated photographs, a tiny network, two rounds."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from auxseg.store import file_digest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "run": "tiny",
+    "rounds": 2,
+    "index": {"shapes": {"train": 12, "val": 6, "min_size": 48, "max_size": 64}},
+    "model": {"backbone": "test_efficientnet", "weights": "none", "dense_channels": 8},
+    "classify": {"epochs": 1, "crop_size": 48},
+    "cam": {"scales": [1.0]},
+    "train": {"epochs": 1, "crop_size": 48},
+    "predict": {"scales": [1.0]},
+    "report": {"panels": 2},
+}
+
+
+def snakemake(folder: Path, *arguments: str, **changes) -> subprocess.CompletedProcess[str]:
+    values = {key: value if isinstance(value, str) else json.dumps(value)
+              for key, value in {**TINY, **changes}.items()}  # fmt: skip
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--cores", "2"),
+            *(*arguments, "--config"),
+            *(f"{key}={value}" for key, value in values.items()),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which the tiny run is finished."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of every artifact in a folder."""
+    files = (p for p in folder.rglob("*") if p.suffix in (".h5", ".safetensors", ".csv"))
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_every_stage_leaves_what_the_readme_says(project):
+    run = project / "results/tiny"
+
+    expected = [
+        "index.h5", "masks.h5", "saliency.h5", "cam.h5",
+        "classifier/weights.safetensors", "classifier/history.csv",
+        "round0/labels.h5", "round0/weights.safetensors", "round0/predictions.h5",
+        "round0/metrics.csv", "round1/labels.h5", "round1/saliency.h5",
+        "round1/weights.safetensors", "round1/predictions.h5", "round1/per_class.csv",
+        "round2/labels.h5", "round2/metrics.csv", "report/index.html", "report/metrics.csv",
+    ]  # fmt: skip
+    assert [name for name in expected if not (run / name).is_file()] == []
+    assert not list(run.rglob("*.parts"))
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_the_table_of_all_rounds_has_labels_saliency_and_predictions(project):
+    table = pd.read_csv(project / "results/tiny/report/metrics.csv")
+
+    rounds = table.groupby("subject")["round"].unique().map(sorted).to_dict()
+    assert rounds == {"labels": [0, 1, 2], "predictions": [0, 1], "saliency": [0, 1, 2]}
+    assert table.value.between(0, 1).all()
+
+
+def test_the_second_round_started_from_the_first_rounds_network(project):
+    first, second = (pd.read_csv(project / f"results/tiny/round{r}/history.csv") for r in range(2))
+
+    assert second.loss.iloc[0] < first.loss.iloc[0]
+
+
+def test_a_second_run_does_nothing(project):
+    before = digests(project / "results")
+
+    done = snakemake(project)
+
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert digests(project / "results") == before
+
+
+def test_the_same_run_elsewhere_gives_the_same_maps(project):
+    done = snakemake(project, "refine", run="again", rounds=1)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("index.h5", "cam.h5", "round0/labels.h5", "round1/labels.h5"):
+        first, second = (file_digest(project / "results" / run / name) for run in ("tiny", "again"))
+        assert first == second, name
+
+
+def test_every_log_has_plain_lines_and_no_traceback(project):
+    logs = list((project / "results/tiny/logs").glob("*.log"))
+
+    assert {log.stem for log in logs} >= {"index", "classify", "train_round1", "refine_round2"}
+    assert "epoch 1/1: learning_rate" in (project / "results/tiny/logs/classify.log").read_text()
+    assert not any("Traceback" in log.read_text() or "\r" in log.read_text() for log in logs)
+
+
+def test_a_missing_map_is_one_sentence_and_costs_no_earlier_artifact(project, tmp_path):
+    maps = tmp_path / "maps"
+    shutil.copytree(next((project / "data").glob("shapes-*/saliency")), maps)
+    (maps / "train-0003.png").unlink()
+    assert snakemake(project, "index", run="maps").returncode == 0
+    before = digests(project / "results/maps")
+
+    done = snakemake(project, run="maps", saliency={"maps": str(maps)})
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert f"auxseg: error: saliency maps in {maps} are incomplete: 1 fault" in said
+    assert "  - no map for image 'train-0003'" in said
+    after = digests(project / "results/maps")
+    assert before
+    assert {name: after.get(name) for name in before} == before
+
+
+def test_a_stride_that_the_backbone_cannot_do_is_one_sentence(project):
+    done = snakemake(project, "classify", run="vgg", model={"backbone": "vgg11"})
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "auxseg: error: model." in said
+    assert "use another output_stride or backbone." in said
+    assert "Traceback" not in said
+
+
+def test_without_masks_the_run_ends_with_a_report_that_says_so(project, tmp_path):
+    photos = tmp_path / "my photos"
+    source = next((project / "data").glob("shapes-*"))
+    for name in ("images", "saliency"):
+        shutil.copytree(source / name, photos / name)
+    shutil.copy(source / "labels.csv", photos)
+
+    done = snakemake(
+        project,
+        run="bare",
+        rounds=1,
+        index={"dataset": "folder", "folder": {"root": str(photos)}},
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (project / "results/bare/report/index.html").read_text()
+    assert "This data set has no true masks" in page
+    assert list((project / "results/bare/report/panels").glob("val-*.png"))
+
+
+def test_coco_by_supercategory_runs_through_all_stages(project, coco_tiny):
+    pytest.importorskip("onnxruntime")
+    index = {"dataset": "coco", "coco": {
+        "root": str(coco_tiny), "classes": "supercategories",
+        "train_images": "train2017", "val_images": "val2017",
+        "train_annotations": "annotations/instances_train2017.json",
+        "val_annotations": "annotations/instances_val2017.json",
+    }}  # fmt: skip
+    index["longest_side"] = 64
+
+    done = snakemake(
+        project, run="coco", rounds=1, index=index, saliency={"source": "u2netp"},
+        train={"epochs": 1, "crop_size": 64},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = pd.read_csv(project / "results/coco/round0/per_class.csv")
+    assert scored["class"].nunique() == 13
