@@ -20,6 +20,7 @@ rule evaluate_round:
         "<logs>/evaluate_round{round}.log",
     benchmark:
         "<benchmarks>/evaluate_round{round}.tsv"
+    priority: 1  # a round's figures before the next round's training
     conda:
         "../../envs/auxseg-cpu.yaml"
     threads: 1

@@ -87,6 +87,7 @@ rule predict_round:
         "<logs>/predict_round{round}.log",
     benchmark:
         "<benchmarks>/predict_round{round}.tsv"
+    priority: 1  # a round's figures before the next round's training
     conda:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
