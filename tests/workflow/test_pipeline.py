@@ -19,7 +19,12 @@ TINY = {
     "run": "tiny",
     "rounds": 2,
     "index": {"shapes": {"train": 12, "val": 6, "min_size": 48, "max_size": 64}},
-    "model": {"backbone": "test_efficientnet", "weights": "none", "dense_channels": 8},
+    "model": {
+        "backbone": "test_efficientnet",
+        "weights": "none",
+        "frozen_stride": 1,
+        "dense_channels": 8,
+    },
     "classify": {"epochs": 1, "crop_size": 48},
     "cam": {"scales": [1.0]},
     "train": {"epochs": 1, "crop_size": 48},
