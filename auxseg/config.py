@@ -35,6 +35,7 @@ def _whole_number(value: Any) -> Any:
 
 
 OutputStride = Annotated[Literal[8, 16], BeforeValidator(_whole_number)]
+FrozenStride = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole_number)]
 
 
 class Section(BaseModel):
@@ -207,7 +208,7 @@ class BackboneOptions(Section):
     freeze_batch_norm: bool = Field(
         True, description="batch norm keeps its statistics and affine terms (as published)"
     )
-    frozen_stride: Literal[1, 2, 4, 8] = Field(
+    frozen_stride: FrozenStride = Field(
         1, description="layers up to this stride stay as loaded; 1 = none"
     )
 
@@ -447,7 +448,7 @@ def parse_stage_options(stage: str, text: str) -> Section:
         UserError: not YAML, not a mapping, or a faulty key.
     """
     source = "--options"
-    if text.strip() and not text.lstrip().startswith("{") and Path(text).is_file():
+    if text.strip() and not set(text) & set("{:\n") and Path(text).is_file():
         source, text = text, Path(text).read_text(encoding="utf-8")
     try:
         values = yaml.safe_load(text) or {}

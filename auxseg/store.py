@@ -54,7 +54,14 @@ class Header:
     def fingerprint(self) -> str:
         """Equal for parts that may be joined."""
         text = json.dumps(
-            [FORMAT_VERSION, self.kind, self.options, dict(self.inputs), dict(self.extra)],
+            [
+                FORMAT_VERSION,
+                __version__,
+                self.kind,
+                self.options,
+                dict(self.inputs),
+                dict(self.extra),
+            ],
             sort_keys=True,
             default=str,
         )
@@ -97,7 +104,9 @@ class MapWriter:
         return [i for i in ids if i not in self._done and i not in self._pending]
 
     def put(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
-        """Add one image's map; flushed to disk with its part."""
+        """Add one image's map; flushed to disk with its part. What a whole part holds stays."""
+        if image_id in self._done:
+            return
         self._pending[image_id] = (array, attributes)
         if len(self._pending) >= self._maps_per_part:
             self._flush()

@@ -13,6 +13,7 @@ from auxseg.nn.depthwise import split_dilated_depthwise
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _TORCHVISION = ("resnet50", "resnet101")
 _TORCHVISION_STAGES = {2: "bn1", 4: "layer1", 8: "layer2"}
 
@@ -43,9 +44,10 @@ class Backbone(nn.Module):
         self.output_stride = output_stride
         self.mean = mean
         self.std = std
-        self._freeze_batch_norm = freeze_batch_norm
+        self._frozen_norms: list[nn.Module] = []
         if freeze_batch_norm:
-            for layer in self._batch_norms():
+            self._frozen_norms = [m for m in self.modules() if isinstance(m, _BATCH_NORMS)]
+            for layer in self._frozen_norms:
                 layer.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -55,14 +57,22 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """Training mode, in which frozen batch norm stays in evaluation mode."""
         super().train(mode)
-        if self._freeze_batch_norm:
-            for layer in self._batch_norms():
-                layer.eval()
+        for layer in self._frozen_norms:
+            layer.eval()
         return self
 
-    def _batch_norms(self) -> list[nn.Module]:
-        kinds = (nn.BatchNorm2d, nn.SyncBatchNorm)
-        return [layer for layer in self.modules() if isinstance(layer, kinds)]
+    def freeze_up_to(self, last: str) -> None:
+        """Keep the body's module named `last`, and all that stand before it, as they are."""
+        reached = False
+        for name, module in self.body.named_modules():
+            inside = f"{name}.".startswith(f"{last}.")
+            if reached and not inside:
+                return
+            reached = inside
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(False)
+            if isinstance(module, _BATCH_NORMS):
+                self._frozen_norms.append(module)
 
 
 class TimmBody(nn.Module):
@@ -80,7 +90,7 @@ class TimmBody(nn.Module):
 def build_backbone(
     name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True, frozen_stride: int = 1
 ) -> Backbone:
-    """A randomly initialised backbone; `weights.load_backbone_weights` fills it.
+    """A randomly initialised backbone; `weights.initialise_backbone` fills it.
 
     Args:
         name: a timm model name, or torchvision/resnet50, torchvision/resnet101.
@@ -96,23 +106,18 @@ def build_backbone(
         stages = _TORCHVISION_STAGES
     else:
         backbone = _timm_backbone(name, output_stride, freeze_batch_norm)
-        info = reversed(cast("TimmBody", backbone.body).model.feature_info)
+        model = cast("TimmBody", backbone.body).model
+        info = reversed(getattr(model, "feature_info", ()))
         stages = {stage["reduction"]: f"model.{stage['module']}" for stage in info}
-    if last := stages.get(max((s for s in stages if s <= frozen_stride), default=1)):
-        _freeze_up_to(backbone.body, last)
+    if frozen_stride > 1:
+        known = [stride for stride in stages if stride <= frozen_stride]
+        if not known:
+            raise UserError(
+                f"model.frozen_stride: {name} tells no layer of stride {frozen_stride} or less; "
+                f"set it to 1."
+            )
+        backbone.freeze_up_to(stages[max(known)])
     return backbone
-
-
-def _freeze_up_to(body: nn.Module, last: str) -> None:
-    """Freeze the module named `last` and all that stand before it."""
-    reached = False
-    for name, module in body.named_modules():
-        inside = f"{name}.".startswith(f"{last}.")
-        if reached and not inside:
-            return
-        reached = inside
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(False)
 
 
 def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,15 @@ def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any])
     write_atomically(path, save(state, metadata))
 
 
-def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
+def load_classifier(
+    path: Path, classes: Sequence[str] | None = None
+) -> tuple[Classifier, dict[str, Any]]:
     """The classifier of a weights file, in evaluation mode, and its description.
 
     Raises:
-        UserError: not a weights file of ours, or not a classifier's.
+        UserError: not a weights file of ours, not a classifier's, or of other classes.
     """
-    description = read_description(path, "classifier")
+    description = read_description(path, "classifier", classes)
     model = description["model"]
     backbone = build_backbone(
         model["backbone"], model["output_stride"], freeze_batch_norm=model["freeze_batch_norm"]
@@ -78,13 +80,15 @@ def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
     return network.eval(), description
 
 
-def load_network(path: Path) -> tuple[AuxSegNet, dict[str, Any]]:
+def load_network(
+    path: Path, classes: Sequence[str] | None = None
+) -> tuple[AuxSegNet, dict[str, Any]]:
     """The multi-task network of a weights file, in evaluation mode, and its description.
 
     Raises:
-        UserError: not a weights file of ours, or not a multi-task network's.
+        UserError: not a weights file of ours, not a multi-task network's, or of other classes.
     """
-    description = read_description(path, "network")
+    description = read_description(path, "network", classes)
     model = dict(description["model"])
     model.pop("weights", None)
     network = build_network(model.pop("backbone"), len(description["classes"]), **model)
@@ -150,11 +154,18 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if isinstance(v, Tensor)}
 
 
-def read_description(path: Path, kind: str | None = None) -> dict[str, Any]:
+def read_description(
+    path: Path, kind: str | None = None, classes: Sequence[str] | None = None
+) -> dict[str, Any]:
     """The description that `save_weights` put into a file.
 
+    Args:
+        path: the file.
+        kind: "classifier" or "network"; None takes either.
+        classes: the foreground classes it must have learnt; None takes any.
+
     Raises:
-        UserError: not such a file, or of another kind.
+        UserError: not such a file, of another kind, or of other classes.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such weights file.")
@@ -165,6 +176,11 @@ def read_description(path: Path, kind: str | None = None) -> dict[str, Any]:
         raise UserError(f"{path}: not a weights file of auxseg; run its stage again.") from None
     if kind is not None and description.get("kind") != kind:
         raise UserError(f"{path}: holds a {description.get('kind')}, where a {kind} is needed.")
+    if classes is not None and description["classes"] != list(classes):
+        raise UserError(
+            f"{path}: learnt {', '.join(description['classes'])}, but the index has "
+            f"{', '.join(classes)}; train on this index."
+        )
     return description
 
 

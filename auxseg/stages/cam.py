@@ -24,8 +24,9 @@ _SHRINK = 4
 
 def run(options: CamOptions, *, index: Path, weights: Path, cam: Path, runtime: Runtime) -> None:
     """Write cam.h5; continues an interrupted run."""
-    entries = {entry.id: entry for entry in read_index(index).split("train")}
-    classifier, _ = load_classifier(weights)
+    table = read_index(index)
+    entries = {entry.id: entry for entry in table.split("train")}
+    classifier, _ = load_classifier(weights, table.classes)
     place(classifier, runtime)
     header = Header(
         "cam", to_json(options), {"index": file_digest(index), "weights": file_digest(weights)}

@@ -1,7 +1,8 @@
 """Trains the classification branch alone, on image-level labels.
 
 Reads:  index.h5 and the training images.
-Writes: classifier/weights.safetensors and classifier/history.csv (checkpoint.pt beside them).
+Writes: classifier/weights.safetensors and classifier/history.csv (until then checkpoint.pt beside
+        them, after every epoch).
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ from auxseg.stages.runtime import Runtime
 from auxseg.store import Header, file_digest
 from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import Losses, classification_loss
-from auxseg.training.samples import Batch, CropDataset
+from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
 
 def run(
@@ -37,13 +38,14 @@ def run(
     initialise_backbone(backbone, model.backbone, model.weights)
     network = Classifier(backbone, len(table.classes))
     inputs = {"index": file_digest(index)}
+    paths = Paths.beside(weights, history)
     fit(
         network,
-        CropDataset(table.split("train"), options, options.random_seed),
+        CropDataset(table.split("train"), options, options.random_seed * SEEDS_A_RUN),
         _losses,
         options,
         fingerprint=Header("classifier", to_json(options), inputs).fingerprint(),
-        paths=Paths.beside(weights, history),
+        paths=paths,
         runtime=runtime,
     )
     description = {
@@ -54,6 +56,7 @@ def run(
         "inputs": inputs,
     }
     save_weights(weights, network, description)
+    paths.checkpoint.unlink(missing_ok=True)
 
 
 def _losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:

@@ -28,8 +28,9 @@ def run(
     options: PredictOptions, *, index: Path, weights: Path, predictions: Path, runtime: Runtime
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
-    split, entries = evaluation_split(read_index(index))
-    network, _ = load_network(weights)
+    table = read_index(index)
+    split, entries = evaluation_split(table)
+    network, _ = load_network(weights, table.classes)
     place(network, runtime, shares_cores=options.use_crf)
     variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
     header = Header(

@@ -39,13 +39,14 @@ def run(
     runtime: Runtime,
 ) -> None:
     """Write the next round's labels and saliency; continues an interrupted run."""
-    entries = {entry.id: entry for entry in read_index(index).split("train")}
+    table = read_index(index)
+    entries = {entry.id: entry for entry in table.split("train")}
     inputs = {
         "index": file_digest(index),
         "weights": file_digest(weights),
         "saliency": file_digest(saliency),
     }
-    network = _network(weights, runtime, options.use_crf)
+    network = _network(weights, table.classes, runtime, options.use_crf)
     with (
         MapReader(saliency, "saliency") as coarse,
         MapWriter(refined_saliency, Header("saliency", to_json(options), inputs)) as saliencies,
@@ -88,8 +89,10 @@ def label_image(
     return label, to_bytes(saliency)
 
 
-def _network(weights: Path, runtime: Runtime, shares_cores: bool) -> AuxSegNet:
-    network, description = load_network(weights)
+def _network(
+    weights: Path, classes: tuple[str, ...], runtime: Runtime, shares_cores: bool
+) -> AuxSegNet:
+    network, description = load_network(weights, classes)
     if network.classification is None:
         raise UserError(
             f"{weights}: a network with model.branches {description['model']['branches']!r} has no "

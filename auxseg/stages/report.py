@@ -78,7 +78,7 @@ def run(
     metrics = _all_rounds(folder, labelled_rounds, "metrics.csv")
     classes = tables.last_of_each_subject(_all_rounds(folder, labelled_rounds, "per_class.csv"))
     histories = _histories(folder, rounds)
-    origins = _origins(folder)
+    origins = _origins(folder, labelled_rounds)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
         groups = _write_panels(page.parent / "panels", index, maps, options.panels)
@@ -180,11 +180,13 @@ def _plots(*, scored: bool) -> list[Picture]:
     return [Picture(f"plots/{name}.png", *_PLOTS[name]) for name in names]
 
 
-def _origins(folder: Path) -> dict[str, Origin]:
+def _origins(folder: Path, labelled_rounds: int) -> dict[str, Origin]:
     """What every stage's artifact says of its making, by stage."""
     attributes, _ = read_table(folder / "index.h5", INDEX)
     origins = {"index": _origin("index", "index.h5", attributes)}
     for stage, file in _ORIGINS.items():
+        if stage == "refine" and labelled_rounds == 1:
+            continue
         if file.endswith(".h5"):
             with MapReader(folder / file) as reader:
                 origins[stage] = _origin(stage, file, reader.attributes)

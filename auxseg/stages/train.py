@@ -2,7 +2,8 @@
 
 Reads:  index.h5, the round's labels and saliency, the previous weights (round 0: the classifier's)
         and the training images; masks.h5 only where train.labels is masks.
-Writes: round{r}/weights.safetensors and round{r}/history.csv (checkpoint.pt beside them).
+Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkpoint.pt beside
+        them, after every epoch).
 """
 
 from pathlib import Path
@@ -19,9 +20,7 @@ from auxseg.stages.runtime import Runtime
 from auxseg.store import Header, file_digest
 from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import Losses, multi_task_losses
-from auxseg.training.samples import Batch, CropDataset
-
-_SEEDS_A_RUN = 1000
+from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
 
 def run(
@@ -38,7 +37,7 @@ def run(
 ) -> None:
     """Train the network; continues after the last whole epoch of an interrupted run."""
     table = read_index(index)
-    previous = read_description(initial_weights)
+    previous = read_description(initial_weights, classes=table.classes)
     round_number = previous["round"] + 1 if previous["kind"] == "network" else 0
     targets = _targets(options, labels, masks)
     inputs = {
@@ -50,8 +49,8 @@ def run(
             "initial_weights": initial_weights,
         }.items()
     }
-    # Another order and other crops in every round.
-    seed = options.random_seed * _SEEDS_A_RUN + round_number
+    # Another order and other crops than the classifier's, and in every round.
+    seed = options.random_seed * SEEDS_A_RUN + round_number + 1
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
     network = build_network(
@@ -62,13 +61,14 @@ def run(
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
         return multi_task_losses(network(images), batch, options)
 
+    paths = Paths.beside(weights, history)
     fit(
         network,
         CropDataset(table.split("train"), options, seed, labels=targets, saliency=saliency),
         losses,
         options,
         fingerprint=Header("network", to_json(options), inputs).fingerprint(),
-        paths=Paths.beside(weights, history),
+        paths=paths,
         runtime=runtime,
     )
     description = {
@@ -80,6 +80,7 @@ def run(
         "inputs": inputs,
     }
     save_weights(weights, network, description)
+    paths.checkpoint.unlink(missing_ok=True)
 
 
 def _targets(options: TrainJob, labels: Path, masks: Path | None) -> Path:

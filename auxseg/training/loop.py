@@ -1,5 +1,6 @@
 """The training loop, for the classifier and the multi-task network alike."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -82,8 +83,12 @@ def fit(
         optimiser.load_state_dict(done.optimiser)
         rows = done.history
 
-    events = SummaryWriter(paths.tensorboard)
     steps = len(loader) * options.epochs
+    if done is None:
+        shutil.rmtree(paths.tensorboard, ignore_errors=True)
+    else:
+        print(f"goes on after epoch {done.epochs} of {options.epochs}", file=sys.stderr)
+    events = SummaryWriter(paths.tensorboard, purge_step=len(rows))
     started = time.monotonic()
     for epoch in range(done.epochs if done else 0, options.epochs):
         torch.manual_seed(dataset.seed * 1_000_003 + epoch)  # dropout
@@ -100,7 +105,10 @@ def fit(
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)
             if options.clip_gradient:
-                fabric.clip_gradients(model, optimiser, max_norm=options.clip_gradient)
+                # A scaler of 16-mixed overflows now and then, and skips that step by itself.
+                fabric.clip_gradients(
+                    model, optimiser, max_norm=options.clip_gradient, error_if_nonfinite=False
+                )
             optimiser.step()
             rows.append(row)
             _log_step(events, row)

@@ -16,10 +16,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
+from auxseg.errors import UserError
 from auxseg.store import MapReader
 
 Batch = dict[str, Tensor]
 
+SEEDS_A_RUN = 1000  # random_seed apart, so that runs, and the trainings of a run, draw their own
 _SALIENT = 128  # of 255: targets are binarised at 0.5
 
 
@@ -70,6 +72,11 @@ class CropDataset(Dataset[Batch]):
         for name, path in self._paths.items():
             if path is not None:
                 target = self._reader(name, path).read(entry.id)
+                if target.shape != entry.size:
+                    raise UserError(
+                        f"{path}: the map of image {entry.id!r} is {target.shape}, the image "
+                        f"{entry.size}; run the stage again that wrote it."
+                    )
                 if name == "saliency":
                     target = (target >= _SALIENT).astype(np.uint8)
                 cropped = cut(target, window, self.options.crop_size, cv2.INTER_NEAREST, IGNORE)

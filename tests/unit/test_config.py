@@ -163,3 +163,14 @@ def test_a_network_without_classification_leaves_no_labels_after_the_last_round(
 
     assert plain.labelled_rounds == 1
     assert parse_config({"rounds": 3}).labelled_rounds == 4
+
+
+@pytest.mark.parametrize("key, value", [("frozen_stride", 8), ("output_stride", 8)])
+def test_numbers_given_as_text_are_the_numbers(key, value):
+    assert getattr(parse_config({"model": {key: str(value)}}).model, key) == value
+
+
+def test_long_options_on_the_command_line_are_not_taken_for_a_file():
+    text = "title: " + "a" * 5000
+
+    assert parse_stage_options("report", text).title == "a" * 5000

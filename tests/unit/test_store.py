@@ -506,3 +506,17 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path, writing):
     assert result.stderr == ""
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_map_that_a_whole_part_holds_may_be_put_again(tmp_path):
+    """Two artifacts written side by side are cut at different images."""
+    path = tmp_path / "a.h5"
+    interrupted = MapWriter(path, Header("labels"), maps_per_part=1)
+    interrupted.put("x", np.ones((2, 2), np.uint8))
+
+    with MapWriter(path, Header("labels")) as writer:
+        writer.put("x", np.ones((2, 2), np.uint8))
+        writer.put("y", np.zeros((2, 2), np.uint8))
+
+    with MapReader(path) as maps:
+        assert maps.ids() == ["x", "y"]

@@ -152,7 +152,7 @@ def test_refinement_always_starts_from_the_coarse_saliency(fresh):
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
     for job, text in planned(fresh, train={"labels": "masks"}).items():
-        command = re.search(r"auxseg (.*?) > \S+ 2>&1", text)[1]
+        command = re.search(r"auxseg (.*?) 2>&1 \| tee", text)[1]
         stage, *arguments = shlex.split(command)
         module = importlib.import_module(f"auxseg.stages.{stage}")
         context = stage_command(stage, module).make_context(stage, arguments)

@@ -136,3 +136,10 @@ def test_a_state_dict_of_another_backbone_is_refused(tmp_path):
         initialise_backbone(
             build_backbone("test_efficientnet"), "test_efficientnet", str(tmp_path / "resnet18.pth")
         )
+
+
+def test_weights_of_other_classes_are_refused(tmp_path):
+    classifier(tmp_path / "weights.safetensors")
+
+    with pytest.raises(UserError, match="learnt class 0, class 1, but the index has cat, dog"):
+        load_classifier(tmp_path / "weights.safetensors", ("cat", "dog"))

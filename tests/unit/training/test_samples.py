@@ -8,6 +8,7 @@ from PIL import Image
 
 from auxseg.config import ClassifyOptions
 from auxseg.datasets.index_file import Entry
+from auxseg.errors import UserError
 from auxseg.store import Header, MapWriter
 from auxseg.training.samples import CropDataset, EpochSampler, batches, cut, draw_window, jitter
 
@@ -149,3 +150,11 @@ def test_jitter_of_strength_zero_changes_nothing_and_more_changes_colours_only_i
     changed = jitter(image, 0.3, np.random.default_rng(1))
     assert changed.dtype == np.uint8
     assert not np.array_equal(changed, image)
+
+
+def test_a_map_of_another_size_is_refused(data):
+    with MapWriter(data["labels"], Header("labels")) as labels:
+        labels.put("0", np.zeros((3, 3), dtype=np.uint8))
+
+    with pytest.raises(UserError, match=r"image '0' is \(3, 3\), the image \(40, 48\)"):
+        dataset(data)[(0, 0)]
