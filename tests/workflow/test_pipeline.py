@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from auxseg.nn.weights import read_description
 from auxseg.store import file_digest
 
 pytestmark = pytest.mark.slow
@@ -91,10 +92,15 @@ def test_the_table_of_all_rounds_has_labels_saliency_and_predictions(project):
     assert table.value.between(0, 1).all()
 
 
-def test_the_second_round_started_from_the_first_rounds_network(project):
-    first, second = (pd.read_csv(project / f"results/tiny/round{r}/history.csv") for r in range(2))
+def test_each_round_says_which_weights_and_labels_it_learnt_from(project):
+    run = project / "results/tiny"
+    starts = [run / "classifier/weights.safetensors", run / "round0/weights.safetensors"]
 
-    assert second.loss.iloc[0] < first.loss.iloc[0]
+    for number, start in enumerate(starts):
+        description = read_description(run / f"round{number}/weights.safetensors")
+        assert description["round"] == number
+        assert description["inputs"]["initial_weights"] == file_digest(start)
+        assert description["inputs"]["labels"] == file_digest(run / f"round{number}/labels.h5")
 
 
 def test_a_second_run_does_nothing(project):
