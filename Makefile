@@ -54,7 +54,7 @@ lock: $(READY) ## write the versions installed in .venv into the lock
 
 .PHONY: clean
 clean: ## remove .venv and caches; data/ and results/ stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build auxseg.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build auxseg.egg-info
 	find auxseg tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): $(LOCK)

@@ -6,7 +6,7 @@ index -> saliency -> classify -> cam -> seed -> (train -> refine -> predict) x r
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.12")  # pathvars
 
 
 configfile: "config.yaml"

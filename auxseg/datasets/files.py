@@ -1,5 +1,8 @@
-"""Which small files of a data set decide on its records, so that an edit of one is noticed."""
+"""Which files decide on a data set's records, so that a change of one is noticed."""
 
+import hashlib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.config import IndexOptions
@@ -20,3 +23,33 @@ def label_files(options: IndexOptions) -> list[Path]:
     elif options.dataset == "folder" and options.folder is not None:
         files.append(Path(options.folder.root) / "labels.csv")
     return [file for file in files if file.is_file()]
+
+
+def folder_digest(folders: Iterable[Path]) -> str:
+    """Of the names and sizes of all files in some folders; a folder may be missing.
+
+    Another digest when a file is added, removed, or replaced by one of another size. Times are
+    left out: a copied data set is the same.
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        for place, inner, names in os.walk(folder):
+            inner.sort()
+            for name in sorted(names):
+                path = Path(place) / name
+                digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def data_folders(options: IndexOptions) -> list[Path]:
+    """The folders of photographs, masks, saliency maps and annotations that stage index reads."""
+    if options.dataset == "voc" and options.voc is not None:
+        names = ["JPEGImages", "SegmentationClass", "SegmentationClassAug"]
+        names += ["Annotations"] if options.voc.labels == "xml" else []
+        return [Path(options.voc.root) / name for name in names]
+    if options.dataset == "coco" and options.coco is not None:
+        root = Path(options.coco.root)
+        return [root / options.coco.train_images, root / options.coco.val_images]
+    if options.dataset == "folder" and options.folder is not None:
+        return [Path(options.folder.root) / name for name in ("images", "masks", "saliency")]
+    return []

@@ -16,7 +16,7 @@ from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
-from auxseg.ops.crf import refine_segmentation
+from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
 from auxseg.stages.runtime import Runtime, place, progress
 from auxseg.store import Header, MapWriter, file_digest
@@ -41,8 +41,9 @@ def run(
     )
     with MapWriter(predictions, header) as writer:
         missing = writer.missing(entries)
+        workers = runtime.threads if options.use_crf else 1
         jobs = _jobs(network, [entries[i] for i in missing], options)
-        done = zip(missing, process_map(segment_image, jobs, runtime.threads), strict=True)
+        done = zip(missing, process_map(segment_image, jobs, workers), strict=True)
         for image_id, planes in progress(done, "predict", len(missing)):
             writer.put(image_id, planes)
 
@@ -51,26 +52,6 @@ def evaluation_split(index: Index) -> tuple[str, dict[str, Entry]]:
     """Split val, or train for photographs without one: its name and entries by id."""
     split = "val" if any(entry.split == "val" for entry in index.entries) else "train"
     return split, {entry.id: entry for entry in index.split(split)}
-
-
-def segment_image(
-    image: np.ndarray,
-    single: np.ndarray,
-    averaged: np.ndarray,
-    crf: SegmentationCrfOptions | None,
-) -> np.ndarray:
-    """All variants of one image's segmentation, (V, H, W) uint8.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        single: (H, W) uint8, the labels at scale 1.
-        averaged: (C + 1, H, W) float32 probabilities, averaged over scales.
-        crf: its constants; None leaves its variant out.
-    """
-    planes = [single, averaged.argmax(axis=0)]
-    if crf is not None:
-        planes.append(refine_segmentation(image, averaged, crf).argmax(axis=0))
-    return np.stack(planes).astype(np.uint8)
 
 
 def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> Iterator[Job]:

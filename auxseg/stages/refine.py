@@ -18,9 +18,8 @@ from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
-from auxseg.ops.crf import refine_saliency
-from auxseg.ops.fusion import fuse
-from auxseg.ops.saliency import from_bytes, to_bytes
+from auxseg.ops.postprocess import label_image
+from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.stages.runtime import Runtime, place, progress
 from auxseg.store import Header, MapReader, MapWriter, file_digest
@@ -54,39 +53,12 @@ def run(
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}
         missing = [image_id for image_id in entries if image_id in unsettled]
+        workers = runtime.threads if options.use_crf else 1
         jobs = _jobs(network, [entries[i] for i in missing], coarse, options)
-        done = zip(missing, process_map(label_image, jobs, runtime.threads), strict=True)
+        done = zip(missing, process_map(label_image, jobs, workers), strict=True)
         for image_id, (label, salient) in progress(done, "refine", len(missing)):
             writer.put(image_id, label)
             saliencies.put(image_id, salient)
-
-
-def label_image(
-    image: np.ndarray,
-    cam: np.ndarray,
-    classes: np.ndarray,
-    saliency: np.ndarray,
-    options: RefineOptions,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and refined saliency of one image, (H, W) uint8 both.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        cam: (K, H, W) float32 in [0, 1].
-        classes: (K,) 0-based class indices.
-        saliency: (H, W) float32 in [0, 1], before the CRF.
-        options: thresholds and CRF.
-    """
-    if options.use_crf:
-        saliency = refine_saliency(image, saliency, options.crf)
-    label = fuse(
-        cam,
-        classes,
-        saliency,
-        cam_threshold=options.cam_threshold,
-        saliency_threshold=options.saliency_threshold,
-    )
-    return label, to_bytes(saliency)
 
 
 def _network(

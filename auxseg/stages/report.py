@@ -81,6 +81,7 @@ def run(
     origins = _origins(folder, labelled_rounds)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
+        page.unlink(missing_ok=True)  # its pictures are about to go
         groups = _write_panels(page.parent / "panels", index, maps, options.panels)
         masks = len(maps.masks)
 

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
+from auxseg.errors import UserError
+
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
     from torch import nn
+
+    from auxseg.config import Precision
 
 Item = TypeVar("Item")
 
@@ -38,11 +43,27 @@ def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False)
             which would slow that down, so it gets half of them.
     """
     import torch  # here, so that stages without a network start without it
-    from lightning_fabric import Fabric
 
     torch.set_num_threads(max(1, runtime.threads // 2) if shares_cores else runtime.threads)
-    network.to(Fabric(accelerator=runtime.device, devices=1).device)
+    network.to(make_fabric(runtime).device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric":
+    """Fabric on the runtime's device.
+
+    Raises:
+        UserError: there is no such device here.
+    """
+    from lightning_fabric import Fabric
+
+    try:
+        return Fabric(accelerator=runtime.device, devices=1, precision=precision)
+    except Exception as error:  # each accelerator refuses in a class of its own
+        raise UserError(
+            f"--device {runtime.device}: cannot be used here ({str(error).splitlines()[0]}); "
+            f"use auto or cpu."
+        ) from None
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:

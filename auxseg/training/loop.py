@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from auxseg.config import TrainingOptions
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
-from auxseg.stages.runtime import Runtime
+from auxseg.stages.runtime import Runtime, make_fabric
 from auxseg.store import write_atomically
 from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from auxseg.training.losses import Losses, total
@@ -70,7 +69,7 @@ def fit(
         UserError: a loss became NaN or infinite; says which, in which epoch and step.
     """
     torch.set_num_threads(runtime.threads)
-    fabric = Fabric(accelerator=runtime.device, devices=1, precision=options.precision)
+    fabric = make_fabric(runtime, options.precision)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(parameter_groups(network, options), momentum=options.momentum)
     model, optimiser = fabric.setup(network, optimiser)
@@ -164,5 +163,5 @@ def _log_step(events: SummaryWriter, row: dict[str, float]) -> None:
 
 def _print_epoch(rows: list[dict[str, float]], epoch: int, epochs: int, seconds: float) -> None:
     means = pd.DataFrame([row for row in rows if row["epoch"] == epoch]).mean()
-    shown = " ".join(f"{n} {v:.3f}" for n, v in means.items() if n not in ("epoch", "step"))
+    shown = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
     print(f"epoch {epoch + 1}/{epochs}: {shown} ({seconds:.0f} s)", file=sys.stderr, flush=True)

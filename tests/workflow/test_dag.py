@@ -187,7 +187,11 @@ def test_another_number_of_cores_reruns_nothing(finished):
 
 
 def test_the_same_value_written_otherwise_reruns_nothing(finished):
-    assert plan(finished, train={"learning_rate": 2.0e-3}, cam={"scales": [1, 1.5, 2]}) == []
+    config = yaml.safe_load((finished / "config.yaml").read_text())
+    rate = f"{config['train']['learning_rate']:.5e}"
+    scales = [f"{scale:.3f}" for scale in config["cam"]["scales"]]
+
+    assert plan(finished, train={"learning_rate": rate}, cam={"scales": scales}) == []
 
 
 def test_options_of_a_data_set_that_is_not_used_rerun_nothing(finished):

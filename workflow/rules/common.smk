@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from auxseg.config import parse_config, stage_options, to_json
-from auxseg.datasets.files import label_files
+from auxseg.datasets.files import data_folders, folder_digest, label_files
 from auxseg.errors import UserError
 
 
@@ -33,6 +33,11 @@ def options(stage):
     """
     text = to_json(stage_options(CONFIG, stage))
     return lambda wildcards: text
+
+
+def file_if_there(path):
+    """A file that the configuration names, as an input; what is wrong with it its stage tells."""
+    return path if path is not None and Path(path).is_file() else []
 
 
 def every_round(path):

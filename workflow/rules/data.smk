@@ -20,6 +20,7 @@ rule index:
         gpu=0,
     params:
         options=options("index"),
+        data=folder_digest(data_folders(CONFIG.index)),
     shell:
         "auxseg index --index {output.index} --masks {output.masks}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
@@ -28,6 +29,7 @@ rule index:
 rule saliency:
     input:
         index="<run>/index.h5",
+        model=file_if_there(CONFIG.saliency.onnx.model),
     output:
         saliency="<run>/saliency.h5",
     log:
@@ -43,6 +45,7 @@ rule saliency:
         gpu=0,
     params:
         options=options("saliency"),
+        maps=folder_digest(Path(maps) for maps in [CONFIG.saliency.maps] if maps),
     shell:
         "auxseg saliency --index {input.index} --saliency {output.saliency}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

@@ -4,6 +4,7 @@
 rule classify:
     input:
         index="<run>/index.h5",
+        weights=file_if_there(CONFIG.model.weights),
     output:
         weights="<run>/classifier/weights.safetensors",
         history="<run>/classifier/history.csv",

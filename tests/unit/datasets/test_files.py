@@ -1,9 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from auxseg.config import IndexOptions
-from auxseg.datasets.files import label_files
+from auxseg.datasets.files import data_folders, folder_digest, label_files
 
 
 def files_of(root: Path, dataset: str, **options) -> list[str]:
@@ -79,3 +80,20 @@ def test_files_that_do_not_exist_are_left_out(root):
     assert files_of(root, "voc", train_list="train", labels="csv") == [
         "ImageSets/Segmentation/val.txt"
     ]
+
+
+def test_an_added_mask_changes_the_digest_and_a_copy_does_not(tmp_path):
+    def digest(root):
+        options = {"dataset": "folder", "folder": {"root": str(root)}}
+        return folder_digest(data_folders(IndexOptions.model_validate(options)))
+
+    (tmp_path / "a/images").mkdir(parents=True)
+    (tmp_path / "a/images/x.jpg").write_bytes(b"photo")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    before = digest(tmp_path / "a")
+    assert digest(tmp_path / "b") == before
+
+    (tmp_path / "a/masks").mkdir()
+    (tmp_path / "a/masks/x.png").write_bytes(b"mask")
+
+    assert digest(tmp_path / "a") != before

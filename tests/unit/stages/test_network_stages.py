@@ -239,8 +239,31 @@ def test_a_network_without_classification_has_nothing_to_refine(finished, tmp_pa
     assert not (tmp_path / "labels.h5").exists()
 
 
-@pytest.mark.parametrize("module", ["cli", "ops.crf", "stages.seed", "stages.evaluate"])
+@pytest.mark.parametrize(
+    "module", ["cli", "ops.postprocess", "stages.seed", "stages.evaluate", "stages.report"]
+)
 def test_modules_without_a_network_start_without_torch(module):
     code = f"import sys, auxseg.{module}; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_device_that_is_not_there_is_one_sentence(finished, tmp_path):
+    with pytest.raises(UserError, match=r"--device tpu9: cannot be used here .*; use auto or cpu"):
+        cam.run(
+            CamOptions(scales=(1.0,)),
+            index=finished / "index.h5",
+            weights=finished / "classifier/weights.safetensors",
+            cam=tmp_path / "cam.h5",
+            runtime=Runtime(1, "tpu9"),
+        )
+
+
+def test_a_refinement_killed_between_its_artifacts_is_completed(finished, tmp_path):
+    refine_round(finished, tmp_path)
+    whole = content(tmp_path / "labels.h5"), content(tmp_path / "saliency.h5")
+    (tmp_path / "labels.h5").unlink()
+
+    refine_round(finished, tmp_path)
+
+    assert (content(tmp_path / "labels.h5"), content(tmp_path / "saliency.h5")) == whole
