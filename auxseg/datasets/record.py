@@ -22,7 +22,7 @@ class Record:
         image: the photograph's file.
         labels: indices of the foreground classes present, 0-based into `Dataset.classes`.
         mask: reads the true mask, (H, W) uint8: 0 background, k + 1 = class k, 255 ignore; None
-            where there is none. Only evaluation ever calls it.
+            where there is none. Stage index copies it into masks.h5, and nothing else calls it.
         saliency: a coarse saliency map the data set brings along.
     """
 
