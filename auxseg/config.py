@@ -5,7 +5,6 @@ own section together with the few keys of other sections it reads, so that a cha
 exactly the stages that depend on it.
 """
 
-import difflib
 import json
 import re
 from pathlib import Path
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from auxseg.errors import listing
+from auxseg.errors import did_you_mean, listing
 
 Threshold = Annotated[float, Field(ge=0, le=1)]
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(min_length=1)]
@@ -519,8 +518,7 @@ def _suggestion(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
             return ""
         model = nested[0]
     known = list(model.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f"; known keys: {', '.join(known)}"
+    return did_you_mean(str(location[-1]), known) or f"; known keys: {', '.join(known)}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """The one exception for everything a user can mend."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """A mistake in data, config or call: the message names the file or key, and the mend.
@@ -13,3 +16,9 @@ def listing(faults: list[str], heading: str) -> UserError:
     noun = "fault" if len(faults) == 1 else "faults"
     lines = "\n".join(f"  - {fault}" for fault in faults)
     return UserError(f"{heading}: {len(faults)} {noun}\n{lines}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'horse'?)`, or nothing where no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

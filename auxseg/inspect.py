@@ -1,6 +1,5 @@
 """What an artifact holds, in words and as a picture: `auxseg inspect FILE.h5`."""
 
-import difflib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from PIL import Image
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.record import IGNORE
-from auxseg.errors import UserError
+from auxseg.errors import UserError, did_you_mean
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.store import MapReader, read_table, write_atomically
 
@@ -183,8 +182,7 @@ def _picture(kind: str, values: np.ndarray, path: Path) -> Image.Image:
 def _check_id(path: Path, image_id: str, ids: list[str]) -> None:
     if image_id in ids:
         return
-    close = difflib.get_close_matches(image_id, ids, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(image_id, ids)
     raise UserError(f"{path}: has no image {image_id!r}{hint}; `auxseg inspect {path}` lists them.")
 
 

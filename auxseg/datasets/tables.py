@@ -1,13 +1,12 @@
 """What the data sets' label tables and lists have in common."""
 
 import csv
-import difflib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auxseg.errors import UserError
+from auxseg.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ def read_list(path: Path) -> list[tuple[int, str]]:
 
 def unknown_class(name: str, known: Sequence[str]) -> str:
     """`unknown class 'hrose' (did you mean 'horse'?)`, or all that are known if none is near."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else f"; known are {', '.join(known)}"
+    hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
     return f"unknown class {name!r}{hint}"
 
 

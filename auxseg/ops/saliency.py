@@ -5,6 +5,8 @@ import numpy as np
 
 from auxseg.config import OnnxOptions
 
+SALIENT = 128  # of 255: what counts as salient where a map is cut at 0.5
+
 
 def model_input(image: np.ndarray, options: OnnxOptions) -> np.ndarray:
     """An image (H, W, 3) uint8 RGB as the model wants it: (1, 3, size, size) float32."""

@@ -4,8 +4,7 @@ import numpy as np
 from py_sod_metrics import MAE, FmeasureHandler, FmeasureV2, Smeasure
 
 from auxseg.datasets.record import BACKGROUND, IGNORE
-
-_SALIENT = 128  # of 255
+from auxseg.ops.saliency import SALIENT
 
 
 class SaliencyMeasures:
@@ -26,7 +25,7 @@ class SaliencyMeasures:
 
     def add(self, truth: np.ndarray, saliency: np.ndarray) -> None:
         """Score one map: truth (H, W) uint8 class indices, saliency (H, W) uint8 of 0..255."""
-        found = saliency >= _SALIENT
+        found = saliency >= SALIENT
         salient = np.where(truth == IGNORE, found, truth != BACKGROUND)
         self._intersection += int((salient & found).sum())
         self._union += int((salient | found).sum())

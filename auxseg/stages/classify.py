@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from auxseg.config import ClassifyJob, to_json
+from auxseg.config import ClassifyJob
 from auxseg.datasets.index_file import read_index
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import Classifier
-from auxseg.nn.weights import initialise_backbone, save_weights
+from auxseg.nn.weights import initialise_backbone
 from auxseg.stages.runtime import Runtime
-from auxseg.store import Header, file_digest
-from auxseg.training.loop import Paths, fit
+from auxseg.store import file_digest
+from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, classification_loss
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
@@ -37,26 +37,21 @@ def run(
     )
     initialise_backbone(backbone, model.backbone, model.weights)
     network = Classifier(backbone, len(table.classes))
-    inputs = {"index": file_digest(index)}
-    paths = Paths.beside(weights, history)
-    fit(
+    train_and_save(
         network,
         CropDataset(table.split("train"), options, options.random_seed * SEEDS_A_RUN),
         _losses,
         options,
-        fingerprint=Header("classifier", to_json(options), inputs).fingerprint(),
-        paths=paths,
+        {
+            "kind": "classifier",
+            "classes": table.classes,
+            "model": model.model_dump(mode="json"),
+            "inputs": {"index": file_digest(index)},
+        },
+        weights=weights,
+        history=history,
         runtime=runtime,
     )
-    description = {
-        "kind": "classifier",
-        "classes": table.classes,
-        "model": model.model_dump(mode="json"),
-        "options": options.model_dump(mode="json"),
-        "inputs": inputs,
-    }
-    save_weights(weights, network, description)
-    paths.checkpoint.unlink(missing_ok=True)
 
 
 def _losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:

@@ -6,6 +6,7 @@ Writes: saliency.h5: (H, W) uint8 an image of split train, 255 = surely salient.
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runti
     inputs = {"index": file_digest(index)}
     if options.source == "maps":
         files = _map_files(entries, options.maps)
-        saliency_of: Callable[[Entry], np.ndarray] = lambda entry: _from_file(entry, files)  # noqa: E731
+        saliency_of: Callable[[Entry], np.ndarray] = partial(_from_file, files)
     else:
         model = _model_file(options)
         inputs["model"] = file_digest(model)
@@ -60,7 +61,7 @@ def _map_file(entry: Entry, folder: str | None) -> Path | None:
     return None
 
 
-def _from_file(entry: Entry, files: dict[str, Path]) -> np.ndarray:
+def _from_file(files: dict[str, Path], entry: Entry) -> np.ndarray:
     path = files[entry.id]
     values = read_saliency(path)
     height, width = image_size(entry.image)

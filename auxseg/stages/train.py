@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from auxseg.config import TrainJob, to_json
+from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.nn.network import build_network
-from auxseg.nn.weights import load_weights, read_description, save_weights
+from auxseg.nn.weights import load_weights, read_description
 from auxseg.stages.runtime import Runtime
-from auxseg.store import Header, file_digest
-from auxseg.training.loop import Paths, fit
+from auxseg.store import file_digest
+from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, multi_task_losses
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
@@ -53,34 +53,28 @@ def run(
     seed = options.random_seed * SEEDS_A_RUN + round_number + 1
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
-    network = build_network(
-        num_classes=len(table.classes), **options.model.model_dump(exclude={"weights"})
-    )
+    network = build_network(num_classes=len(table.classes), **model)
     load_weights(network, initial_weights, allow_missing=round_number == 0)
 
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
         return multi_task_losses(network(images), batch, options)
 
-    paths = Paths.beside(weights, history)
-    fit(
+    train_and_save(
         network,
         CropDataset(table.split("train"), options, seed, labels=targets, saliency=saliency),
         losses,
         options,
-        fingerprint=Header("network", to_json(options), inputs).fingerprint(),
-        paths=paths,
+        {
+            "kind": "network",
+            "classes": table.classes,
+            "round": round_number,
+            "model": model,
+            "inputs": inputs,
+        },
+        weights=weights,
+        history=history,
         runtime=runtime,
     )
-    description = {
-        "kind": "network",
-        "classes": table.classes,
-        "round": round_number,
-        "model": model,
-        "options": options.model_dump(mode="json"),
-        "inputs": inputs,
-    }
-    save_weights(weights, network, description)
-    paths.checkpoint.unlink(missing_ok=True)
 
 
 def _targets(options: TrainJob, labels: Path, masks: Path | None) -> Path:

@@ -125,15 +125,10 @@ def parameter_groups(network: nn.Module, options: TrainingOptions) -> list[dict[
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     new = [p for n, p in named if n.startswith(_NEW_LAYERS)]
     old = [p for n, p in named if not n.startswith(_NEW_LAYERS)]
-    decay = options.weight_decay
+    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
     return [
-        {"params": old, "factor": 1.0, "lr": options.learning_rate, "weight_decay": decay},
-        {
-            "params": new,
-            "factor": options.head_rate_factor,
-            "lr": options.learning_rate,
-            "weight_decay": decay,
-        },
+        {"params": old, "factor": 1.0, **shared},
+        {"params": new, "factor": options.head_rate_factor, **shared},
     ]
 
 

@@ -17,12 +17,12 @@ from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError
+from auxseg.ops.saliency import SALIENT
 from auxseg.store import MapReader
 
 Batch = dict[str, Tensor]
 
 SEEDS_A_RUN = 1000  # random_seed apart, so that runs, and the trainings of a run, draw their own
-_SALIENT = 128  # of 255: targets are binarised at 0.5
 
 
 class CropDataset(Dataset[Batch]):
@@ -78,7 +78,7 @@ class CropDataset(Dataset[Batch]):
                         f"{entry.size}; run the stage again that wrote it."
                     )
                 if name == "saliency":
-                    target = (target >= _SALIENT).astype(np.uint8)
+                    target = (target >= SALIENT).astype(np.uint8)
                 cropped = cut(target, window, self.options.crop_size, cv2.INTER_NEAREST, IGNORE)
                 sample[name] = torch.from_numpy(cropped)
         return sample

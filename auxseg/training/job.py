@@ -1,0 +1,59 @@
+"""One training from options to a weights file: what stages classify and train have in common."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from auxseg.config import TrainingOptions, to_json
+from auxseg.nn.network import AuxSegNet, Classifier
+from auxseg.nn.weights import save_weights
+from auxseg.stages.runtime import Runtime
+from auxseg.store import Header
+from auxseg.training.loop import Paths, fit
+from auxseg.training.losses import Losses
+from auxseg.training.samples import Batch, CropDataset
+
+
+def train_and_save(
+    network: AuxSegNet | Classifier,
+    dataset: CropDataset,
+    losses_of: Callable[[nn.Module, torch.Tensor, Batch], Losses],
+    options: TrainingOptions,
+    description: Mapping[str, Any],
+    *,
+    weights: Path,
+    history: Path,
+    runtime: Runtime,
+) -> None:
+    """Train a network, write it with its description, and remove the checkpoint.
+
+    Args:
+        network: on the CPU; trained in place.
+        dataset: crops to train on.
+        losses_of: (network, normalised images, batch) to named losses.
+        options: all that the stage reads; they are added to the description.
+        description: of the weights: its `kind` and `inputs` (name -> SHA-256) also decide which
+            interrupted training may be continued.
+        weights: the file to write.
+        history: CSV of the losses, a row a step.
+        runtime: threads and device.
+
+    Raises:
+        UserError: a loss became NaN or infinite.
+    """
+    header = Header(description["kind"], to_json(options), description["inputs"])
+    paths = Paths.beside(weights, history)
+    fit(
+        network,
+        dataset,
+        losses_of,
+        options,
+        fingerprint=header.fingerprint(),
+        paths=paths,
+        runtime=runtime,
+    )
+    save_weights(weights, network, {**description, "options": options.model_dump(mode="json")})
+    paths.checkpoint.unlink(missing_ok=True)
