@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from auxseg import __version__
 from auxseg.config import STAGE_OPTIONS, parse_stage_options
 from auxseg.errors import UserError
+from auxseg.runtime import Runtime
 from auxseg.stages import STAGES
-from auxseg.stages.runtime import Runtime
 
 if TYPE_CHECKING:
     from auxseg.report.tables import RoundTable

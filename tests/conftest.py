@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from auxseg.config import IndexOptions, SaliencyOptions
+from auxseg.runtime import Runtime
 from auxseg.stages import index, saliency
-from auxseg.stages.runtime import Runtime
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

@@ -1,15 +1,34 @@
 """Dense conditional random fields (Krähenbühl & Koltun 2011) on saliency and segmentation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from pydensecrf.densecrf import DenseCRF2D
-
-from auxseg.config import SaliencyCrfOptions, SegmentationCrfOptions
 
 _SMALLEST = 1e-5
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """What pulls neighbouring pixels together, and how often.
+
+    Attributes:
+        iterations: of mean-field inference.
+        gaussian_sxy, gaussian_compat: width in pixels and weight of the smoothness kernel.
+        bilateral_sxy, bilateral_srgb, bilateral_compat: widths in pixels and in grey levels, and
+            weight of the appearance kernel.
+    """
+
+    iterations: int
+    gaussian_sxy: float
+    gaussian_compat: float
+    bilateral_sxy: float
+    bilateral_srgb: float
+    bilateral_compat: float
+
+
 def refine_saliency(
-    image: np.ndarray, saliency: np.ndarray, options: SaliencyCrfOptions
+    image: np.ndarray, saliency: np.ndarray, kernels: Kernels, *, temperature: float
 ) -> np.ndarray:
     """Sharpen saliency along the image's edges (METHOD sec. 4).
 
@@ -18,43 +37,42 @@ def refine_saliency(
     Args:
         image: (H, W, 3) uint8 RGB.
         saliency: (H, W) float in [0, 1].
-        options: kernels, tau and iterations.
+        kernels: pairwise terms and iterations.
+        temperature: tau.
 
     Returns:
         (H, W) float32 in [0, 1], the marginal of "salient".
     """
     both = np.stack((1.0 - saliency, saliency)).clip(_SMALLEST, 1.0)  # (2, H, W)
-    unary = -np.log(both) * (1.0 + np.exp(-both)) / options.temperature
-    return _marginals(image, unary, options)[1]
+    unary = -np.log(both) * (1.0 + np.exp(-both)) / temperature
+    return _marginals(image, unary, kernels)[1]
 
 
 def refine_segmentation(
-    image: np.ndarray, probabilities: np.ndarray, options: SegmentationCrfOptions
+    image: np.ndarray, probabilities: np.ndarray, kernels: Kernels
 ) -> np.ndarray:
     """Sharpen a segmentation along the image's edges (METHOD sec. 5).
 
     Args:
         image: (H, W, 3) uint8 RGB.
         probabilities: (K, H, W) float in [0, 1], adding up to 1 over K labels.
-        options: kernels and iterations.
+        kernels: pairwise terms and iterations.
 
     Returns:
         (K, H, W) float32 in [0, 1], the labels' marginals.
     """
-    return _marginals(image, -np.log(probabilities.clip(_SMALLEST, 1.0)), options)
+    return _marginals(image, -np.log(probabilities.clip(_SMALLEST, 1.0)), kernels)
 
 
-def _marginals(
-    image: np.ndarray, unary: np.ndarray, options: SaliencyCrfOptions | SegmentationCrfOptions
-) -> np.ndarray:
+def _marginals(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.ndarray:
     labels, height, width = unary.shape
     field = DenseCRF2D(width, height, labels)
     field.setUnaryEnergy(np.ascontiguousarray(unary.reshape(labels, -1), dtype=np.float32))
-    field.addPairwiseGaussian(sxy=options.gaussian_sxy, compat=options.gaussian_compat)
+    field.addPairwiseGaussian(sxy=kernels.gaussian_sxy, compat=kernels.gaussian_compat)
     field.addPairwiseBilateral(
-        sxy=options.bilateral_sxy,
-        srgb=options.bilateral_srgb,
+        sxy=kernels.bilateral_sxy,
+        srgb=kernels.bilateral_srgb,
         rgbim=np.array(image),  # a copy: the library wants it writable
-        compat=options.bilateral_compat,
+        compat=kernels.bilateral_compat,
     )
-    return np.array(field.inference(options.iterations)).reshape(unary.shape)
+    return np.array(field.inference(kernels.iterations)).reshape(unary.shape)

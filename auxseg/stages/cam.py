@@ -16,7 +16,7 @@ from auxseg.nn.inference import average_maps
 from auxseg.nn.network import Classifier
 from auxseg.nn.weights import load_classifier
 from auxseg.ops.cam import normalise_cam
-from auxseg.stages.runtime import Runtime, place, progress
+from auxseg.runtime import Runtime, place, progress
 from auxseg.store import Header, MapWriter, file_digest
 
 _SHRINK = 4

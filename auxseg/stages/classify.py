@@ -15,7 +15,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import Classifier
 from auxseg.nn.weights import initialise_backbone
-from auxseg.stages.runtime import Runtime
+from auxseg.runtime import Runtime
 from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, classification_loss

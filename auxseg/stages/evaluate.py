@@ -18,7 +18,7 @@ from auxseg.config import EvaluateOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.metrics import Confusion, mean
 from auxseg.ops.saliency_measures import SaliencyMeasures
-from auxseg.stages.runtime import progress
+from auxseg.runtime import progress
 from auxseg.store import MapReader, write_atomically
 
 METRIC_COLUMNS = ["subject", "split", "scales", "flip", "crf", "images", "metric", "value"]

@@ -19,7 +19,7 @@ from auxseg.datasets.load import load_dataset
 from auxseg.datasets.record import IGNORE, Dataset, Record
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, read_image, read_saliency, scaled_size
-from auxseg.stages.runtime import Runtime, progress
+from auxseg.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
 
 Checked = tuple[tuple[int, int], list[str]]

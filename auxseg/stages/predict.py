@@ -6,22 +6,24 @@ Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 =
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from auxseg.config import PredictOptions, SegmentationCrfOptions, to_json
+from auxseg.config import PredictOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
+from auxseg.ops.crf import Kernels
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
-from auxseg.stages.runtime import Runtime, place, progress
+from auxseg.runtime import Runtime, place, progress
 from auxseg.store import Header, MapWriter, file_digest
 
-Job = tuple[np.ndarray, np.ndarray, np.ndarray, SegmentationCrfOptions | None]
+Job = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def run(
@@ -43,7 +45,9 @@ def run(
         missing = writer.missing(entries)
         workers = runtime.threads if options.use_crf else 1
         jobs = _jobs(network, [entries[i] for i in missing], options)
-        done = zip(missing, process_map(segment_image, jobs, workers), strict=True)
+        kernels = Kernels(**options.crf.model_dump()) if options.use_crf else None
+        segment = partial(segment_image, kernels=kernels)
+        done = zip(missing, process_map(segment, jobs, workers), strict=True)
         for image_id, planes in progress(done, "predict", len(missing)):
             writer.put(image_id, planes)
 
@@ -72,4 +76,4 @@ def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> 
         image = entry.photograph()
         single = probabilities(image, (1.0,), False).argmax(axis=0).astype(np.uint8)
         averaged = probabilities(image, options.scales, options.flip)
-        yield image, single, averaged, options.crf if options.use_crf else None
+        yield image, single, averaged

@@ -18,13 +18,14 @@ from auxseg.nn.inference import average_maps
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
+from auxseg.ops.crf import Kernels
 from auxseg.ops.postprocess import label_image
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
-from auxseg.stages.runtime import Runtime, place, progress
+from auxseg.runtime import Runtime, place, progress
 from auxseg.store import Header, MapReader, MapWriter, file_digest
 
-Job = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, RefineOptions]
+Job = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def run(
@@ -55,7 +56,7 @@ def run(
         missing = [image_id for image_id in entries if image_id in unsettled]
         workers = runtime.threads if options.use_crf else 1
         jobs = _jobs(network, [entries[i] for i in missing], coarse, options)
-        done = zip(missing, process_map(label_image, jobs, workers), strict=True)
+        done = zip(missing, process_map(_post(options), jobs, workers), strict=True)
         for image_id, (label, salient) in progress(done, "refine", len(missing)):
             writer.put(image_id, label)
             saliencies.put(image_id, salient)
@@ -93,7 +94,19 @@ def _jobs(
         if network.saliency is not None:
             saliency = (saliency + maps[-1]) / 2
             maps = maps[:-1]
-        yield image, maps, classes, saliency, options
+        yield image, maps, classes, saliency
+
+
+def _post(options: RefineOptions) -> partial[tuple[np.ndarray, np.ndarray]]:
+    """`label_image` with the options' constants."""
+    kernels = Kernels(**options.crf.model_dump(exclude={"temperature"}))
+    return partial(
+        label_image,
+        cam_threshold=options.cam_threshold,
+        saliency_threshold=options.saliency_threshold,
+        kernels=kernels if options.use_crf else None,
+        temperature=options.crf.temperature,
+    )
 
 
 def _maps(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:

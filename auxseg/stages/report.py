@@ -28,7 +28,7 @@ from auxseg.report.page import Page, PanelGroup, Picture, render
 from auxseg.report.panels import choose, compose, file_name
 from auxseg.report.provenance import Origin, supervision
 from auxseg.report.tiles import Maps, tiles_of
-from auxseg.stages.runtime import progress
+from auxseg.runtime import progress
 from auxseg.store import MapReader, read_table, write_atomically
 
 # name -> (alternative text, caption)

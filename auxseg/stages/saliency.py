@@ -16,7 +16,7 @@ from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError, listing
 from auxseg.images import fit, image_size, read_saliency
 from auxseg.ops.saliency import model_input, model_output, to_bytes
-from auxseg.stages.runtime import Runtime, progress
+from auxseg.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
@@ -111,16 +111,13 @@ def _from_model(
         reason = str(error).splitlines()[0]
         raise UserError(f"{model}: not an ONNX model that can be run ({reason}).") from None
     name = session.get_inputs()[0].name
+    preprocessing = options.onnx.model_dump(include={"size", "mean", "std", "divide_by_max"})
 
     def saliency_of(entry: Entry) -> np.ndarray:
         image = entry.photograph()
         views = (image, image[:, ::-1]) if options.onnx.flip else (image,)
-        maps = [
-            model_output(
-                session.run(None, {name: model_input(view, options.onnx)})[0], image.shape[:2]
-            )
-            for view in views
-        ]
+        inputs = [model_input(view, **preprocessing) for view in views]
+        maps = [model_output(session.run(None, {name: i})[0], image.shape[:2]) for i in inputs]
         if options.onnx.flip:
             maps[1] = maps[1][:, ::-1]
         return to_bytes(np.mean(maps, axis=0))

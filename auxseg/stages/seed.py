@@ -12,7 +12,7 @@ import numpy as np
 from auxseg.config import SeedOptions, to_json
 from auxseg.ops.fusion import fuse
 from auxseg.ops.saliency import from_bytes
-from auxseg.stages.runtime import progress
+from auxseg.runtime import progress
 from auxseg.store import Header, MapReader, MapWriter, file_digest
 
 

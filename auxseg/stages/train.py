@@ -16,7 +16,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.nn.network import build_network
 from auxseg.nn.weights import load_weights, read_description
-from auxseg.stages.runtime import Runtime
+from auxseg.runtime import Runtime
 from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, multi_task_losses

@@ -10,7 +10,7 @@ from torch import nn
 from auxseg.config import TrainingOptions, to_json
 from auxseg.nn.network import AuxSegNet, Classifier
 from auxseg.nn.weights import save_weights
-from auxseg.stages.runtime import Runtime
+from auxseg.runtime import Runtime
 from auxseg.store import Header
 from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import Losses

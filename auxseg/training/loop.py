@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from auxseg.config import TrainingOptions
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
-from auxseg.stages.runtime import Runtime, make_fabric
+from auxseg.runtime import Runtime, make_fabric
 from auxseg.store import write_atomically
 from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from auxseg.training.losses import Losses, total

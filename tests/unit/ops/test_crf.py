@@ -1,7 +1,23 @@
 import numpy as np
 
-from auxseg.config import SaliencyCrfOptions, SegmentationCrfOptions
-from auxseg.ops.crf import refine_saliency, refine_segmentation
+from auxseg.ops.crf import Kernels, refine_saliency, refine_segmentation
+
+SALIENCY = Kernels(
+    iterations=5,
+    gaussian_sxy=3,
+    gaussian_compat=3,
+    bilateral_sxy=60,
+    bilateral_srgb=5,
+    bilateral_compat=5,
+)
+SEGMENTATION = Kernels(
+    iterations=10,
+    gaussian_sxy=4,
+    gaussian_compat=3,
+    bilateral_sxy=83,
+    bilateral_srgb=5,
+    bilateral_compat=3,
+)
 
 
 def half_red_half_blue(side: int = 40) -> np.ndarray:
@@ -16,7 +32,7 @@ def test_saliency_spreads_to_the_edge_of_the_colour_and_not_beyond():
     saliency = np.full((40, 40), 0.2)
     saliency[:, :14] = 0.9  # the object is the red half, 20 columns
 
-    refined = refine_saliency(image, saliency, SaliencyCrfOptions(iterations=5))
+    refined = refine_saliency(image, saliency, SALIENCY, temperature=1.05)
 
     assert refined.shape == (40, 40)
     assert (refined[:, :20] > 0.5).mean() > 0.95
@@ -30,7 +46,7 @@ def test_marginals_of_all_labels_add_up_to_one_and_a_wrong_pixel_is_outvoted():
     probabilities[:, :, 20:] = probabilities[[1, 0, 2], :, 20:]
     probabilities[:, 5, 5] = (0.6, 0.3, 0.1)
 
-    refined = refine_segmentation(image, probabilities, SegmentationCrfOptions())
+    refined = refine_segmentation(image, probabilities, SEGMENTATION)
 
     assert np.allclose(refined.sum(axis=0), 1, atol=1e-4)
     assert (refined.argmax(axis=0)[:, :20] == 1).all()
@@ -42,4 +58,4 @@ def test_certain_probabilities_of_zero_and_one_stay_finite():
     saliency = np.zeros((8, 8))
     saliency[:, :4] = 1.0
 
-    assert np.isfinite(refine_saliency(image, saliency, SaliencyCrfOptions())).all()
+    assert np.isfinite(refine_saliency(image, saliency, SALIENCY, temperature=1.05)).all()

@@ -10,8 +10,8 @@ from PIL import Image
 from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
+from auxseg.runtime import Runtime
 from auxseg.stages import index, saliency
-from auxseg.stages.runtime import Runtime
 from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table
 
 

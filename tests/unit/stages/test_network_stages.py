@@ -20,8 +20,8 @@ from auxseg.config import (
 )
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
+from auxseg.runtime import Runtime
 from auxseg.stages import cam, classify, predict, refine, seed, train
-from auxseg.stages.runtime import Runtime
 from auxseg.store import MapReader
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from auxseg.config import SaliencyOptions
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
+from auxseg.runtime import Runtime
 from auxseg.stages import saliency
-from auxseg.stages.runtime import Runtime
 from auxseg.store import MapReader
 
 

@@ -12,7 +12,7 @@ from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import Classifier
-from auxseg.stages.runtime import Runtime
+from auxseg.runtime import Runtime
 from auxseg.training.loop import Paths, fit, parameter_groups, refuse_nan, set_rate
 from auxseg.training.losses import classification_loss
 from auxseg.training.samples import CropDataset
