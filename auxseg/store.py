@@ -207,14 +207,25 @@ class MapReader:
     def __len__(self) -> int:
         return len(self._maps)
 
-    def read(self, image_id: str) -> np.ndarray:
-        """The map of one image.
+    def read(self, image_id: str, size: tuple[int, ...] | None = None) -> np.ndarray:
+        """The map of one image, (H, W) or (planes, H, W).
+
+        Args:
+            image_id: of the image.
+            size: (H, W) that the map must have; None = any.
 
         Raises:
-            UserError: the artifact has no such id, or its map is damaged.
+            UserError: the artifact has no such id, or its map is damaged or of another size.
         """
         with _reading(self.path, f"the map of image {image_id!r} is damaged"):
-            return np.asarray(self._data(image_id)[()])
+            values = np.asarray(self._data(image_id)[()])
+        if size is not None and values.shape[-2:] != size:
+            height, width = values.shape[-2:]
+            raise UserError(
+                f"{self.path}: the map of image {image_id!r} has {width} x {height} pixels where "
+                f"{size[1]} x {size[0]} are needed; delete the file and run its stage again."
+            )
+        return values
 
     def map_attributes(self, image_id: str) -> dict[str, Any]:
         """The attributes of one image's map."""

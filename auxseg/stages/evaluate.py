@@ -70,7 +70,7 @@ def _count(truth: MapReader, maps: MapReader, index: Index, planes: int) -> list
     ids = [image_id for image_id in maps.ids() if image_id in truth]
     for image_id in progress(ids, f"evaluate {maps.attributes['kind']}", len(ids)):
         mask = truth.read(image_id)
-        predicted = maps.read(image_id)
+        predicted = maps.read(image_id, mask.shape)
         for count, plane in zip(counts, predicted.reshape(planes, *mask.shape), strict=True):
             count.add(mask, plane)
     return counts if ids else []
@@ -122,7 +122,8 @@ def _saliency_figures(truth: MapReader, maps: MapReader) -> list[dict[str, Any]]
         return []
     measures = SaliencyMeasures()
     for image_id in progress(ids, "evaluate saliency", len(ids)):
-        measures.add(truth.read(image_id), maps.read(image_id))
+        mask = truth.read(image_id)
+        measures.add(mask, maps.read(image_id, mask.shape))
     subject = {"subject": "saliency", "split": "train", "images": len(ids)}
     return [{**subject, "metric": name, "value": v} for name, v in measures.values().items()]
 

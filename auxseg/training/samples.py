@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
-from auxseg.errors import UserError
 from auxseg.ops.saliency import SALIENT
 from auxseg.store import MapReader
 
@@ -71,12 +70,7 @@ class CropDataset(Dataset[Batch]):
         }
         for name, path in self._paths.items():
             if path is not None:
-                target = self._reader(name, path).read(entry.id)
-                if target.shape != entry.size:
-                    raise UserError(
-                        f"{path}: the map of image {entry.id!r} is {target.shape}, the image "
-                        f"{entry.size}; run the stage again that wrote it."
-                    )
+                target = self._reader(name, path).read(entry.id, entry.size)
                 if name == "saliency":
                     target = (target >= SALIENT).astype(np.uint8)
                 cropped = cut(target, window, self.options.crop_size, cv2.INTER_NEAREST, IGNORE)

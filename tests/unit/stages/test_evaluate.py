@@ -6,6 +6,7 @@ import pytest
 
 from auxseg.config import EvaluateOptions
 from auxseg.datasets.index_file import Entry, Index, write_index
+from auxseg.errors import UserError
 from auxseg.stages import evaluate
 from auxseg.store import Header, MapWriter
 
@@ -96,3 +97,12 @@ def test_images_without_a_mask_are_left_out_and_not_counted(tmp_path):
     metrics, _ = score(tmp_path, {"v": TRUTH})
 
     assert set(metrics.subject) == {"predictions"}
+
+
+def test_labels_of_another_size_than_the_mask_are_one_sentence_and_no_table(tmp_path):
+    tall = TRUTH.reshape(2, 2)
+
+    with pytest.raises(UserError, match=r"l\.h5: the map of image 't' has 4 x 1 .* where 2 x 2"):
+        score(tmp_path, {"t": tall})
+
+    assert not (tmp_path / "metrics.csv").exists()

@@ -156,5 +156,5 @@ def test_a_map_of_another_size_is_refused(data):
     with MapWriter(data["labels"], Header("labels")) as labels:
         labels.put("0", np.zeros((3, 3), dtype=np.uint8))
 
-    with pytest.raises(UserError, match=r"image '0' is \(3, 3\), the image \(40, 48\)"):
+    with pytest.raises(UserError, match=r"image '0' has 3 x 3 pixels where 48 x 40 are needed"):
         dataset(data)[(0, 0)]
