@@ -1,6 +1,7 @@
 """How a stage runs, none of which may change what it writes: threads, device, progress."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_LINES_A_STAGE = 10
+_SECONDS_A_LINE = 20
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,24 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
         ) from None
 
 
-def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """Yield items under a bar on a terminal; in a log, about ten plain lines in all."""
+def progress(
+    items: Iterable[Item], what: str, total: int, *, last_line: bool = True
+) -> Iterator[Item]:
+    """Yield items under a bar on a terminal; in a log, a plain line now and then and at the end.
+
+    Args:
+        items: whose use takes the time.
+        what: is being done.
+        total: number of items.
+        last_line: False where the caller itself says that all is done.
+    """
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=what, total=total, dynamic_ncols=True)
+        yield from tqdm(items, desc=what, total=total, dynamic_ncols=True, leave=last_line)
         return
-    step = max(1, -(-total // _LINES_A_STAGE))
+    written = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        if done % step == 0 or done == total:
+        due = time.monotonic() - written >= _SECONDS_A_LINE
+        if (due and done < total) or (done == total and last_line):
             print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+            written = time.monotonic()

@@ -5,45 +5,56 @@ import os
 import platform
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from auxseg.report.tables import read_text_table, with_variants
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2", "snakemake")
+SINGLE, MULTISCALE, CRF = "single scale", "multi-scale + flip", "multi-scale + flip + CRF"
+"""The three ways of predicting, as the report names them."""
 
 
-def run_workflow(config: Mapping[str, Any], preset: str | None = None) -> float:
-    """Run Snakemake to the report; seconds it took. Finished stages are not run again."""
-    command = [sys.executable, "-m", "snakemake", "--quiet", "all"]
-    if preset is not None:
-        command += ["--configfile", preset]
-    command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in config.items())]
-    started = time.monotonic()
+def run_workflow(config: Mapping[str, Any], *arguments: str) -> None:
+    """Run Snakemake, to the report unless the arguments name a target; what is done stays."""
+    values = (f"{key}={json.dumps(value)}" for key, value in config.items())
+    command = [sys.executable, "-m", "snakemake", *arguments, "--quiet", "all", "--config", *values]
     subprocess.run(command, cwd=ROOT, check=True)
-    return time.monotonic() - started
 
 
-def metrics(run: str) -> pd.DataFrame:
-    """All figures of a run, indexed by (round, subject, metric); predictions by variant too."""
-    table = pd.read_csv(ROOT / "results" / run / "report/metrics.csv")
-    table["variant"] = [
-        _variant(row) if row.subject == "predictions" else "" for row in table.itertuples()
-    ]
-    return table.set_index(["round", "subject", "metric", "variant"])
+def results(run: str) -> Path:
+    """The folder of a run."""
+    return ROOT / "results" / run
 
 
-def figure(table: pd.DataFrame, number: int, subject: str, metric: str, variant: str = "") -> float:
-    """One figure, in percent."""
-    return 100 * float(table.loc[(number, subject, metric, variant), "value"])
+def metrics(run: str) -> pd.Series:
+    """All figures of a run, in percent, by (round, subject, metric, variant)."""
+    table = with_variants(read_text_table(results(run) / "report/metrics.csv"))
+    table["round"] = table["round"].astype(int)
+    keys = ["round", "subject", "metric", "variant"]
+    return 100 * table.set_index(keys)["value"].astype(float)
+
+
+def minutes(run: str) -> float:
+    """What a run's jobs took, by Snakemake's own clock; they run one after the other."""
+    files = (results(run) / "benchmarks").glob("*.tsv")
+    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in files) / 60
+
+
+def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def machine() -> str:
-    """A sentence: processor, cores, Python and the packages that decide on figures and speed."""
+    """Processor, cores, Python and the packages that decide on figures and speed."""
     processor = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -51,10 +62,4 @@ def machine() -> str:
             break
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {processor}, Python {platform.python_version()}, {packages}."
-
-
-def _variant(row: Any) -> str:
-    if str(row.crf) == "True":
-        return "multiscale+crf"
-    return "multiscale" if str(row.flip) == "True" or " " in str(row.scales) else "single"
+    return f"{cores} cores of {processor}, Python {platform.python_version()}, {packages}"

@@ -8,26 +8,17 @@ many epochs as one round on true masks. Writes benchmarks/voc-animals-{mini,full
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from measure import figure, machine, metrics, run_workflow
+from measure import CRF, MULTISCALE, SINGLE, machine, markdown, metrics, minutes, run_workflow
 
-PRESET = "workflow/presets/voc-animals.yaml"
-LISTS = {
-    "mini": {"rounds": 3},
-    "full": {
-        "rounds": 2,
-        "index": {"voc": {"train_list": "train", "val_list": "val"}},
-        "classify": {"epochs": 3},
-        "cam": {"scales": [1.0, 1.5]},
-        "train": {"epochs": 4},
-    },
+PRESETS = {
+    "mini": "workflow/presets/voc-animals.yaml",
+    "full": "workflow/presets/voc-animals-full.yaml",
 }
-VARIANTS = {
-    "single": "single scale",
-    "multiscale": "multi-scale + flip",
-    "multiscale+crf": "multi-scale + flip + CRF",
-}
+VARIANTS = (SINGLE, MULTISCALE, CRF)
+QUALITY = ("precision", "recall", "miou", "ignored")
 
 
 def main() -> None:
@@ -38,66 +29,57 @@ def main() -> None:
     arguments = parser.parse_args()
     name = "full" if arguments.full else "mini"
 
-    config = dict(LISTS[name])
-    voc = {"root": str(arguments.root), **config.get("index", {}).get("voc", {})}
-    config["index"] = {"voc": voc}
     run, ceiling = f"bench-voc-{name}", f"bench-voc-{name}-masks"
-    seconds = run_workflow({**config, "run": run}, PRESET)
-    masks = {**config.get("train", {}), "labels": "masks"}
-    run_workflow({**config, "run": ceiling, "rounds": 1, "train": masks}, PRESET)
+    data: dict[str, Any] = {"index": {"voc": {"root": str(arguments.root.resolve())}}}
+    preset = ("--configfile", PRESETS[name])
+    run_workflow({**data, "run": run}, *preset)
+    run_workflow({**data, "run": ceiling, "rounds": 1, "train": {"labels": "masks"}}, *preset)
 
-    page = document(name, metrics(run), metrics(ceiling), config["rounds"], seconds)
+    page = document(name, run, ceiling)
     (Path(__file__).parent / f"voc-animals-{name}.md").write_text(page, encoding="utf-8")
     print(page)
 
 
-def document(
-    name: str, method: pd.DataFrame, ceiling: pd.DataFrame, rounds: int, seconds: float
-) -> str:
+def document(name: str, run: str, ceiling: str) -> str:
     """The page of results, Markdown."""
-    labels = "\n".join(
-        f"| {r} | "
-        + " | ".join(
-            f"{figure(method, r, 'labels', metric):.1f}"
-            for metric in ("precision", "recall", "miou", "ignored")
-        )
-        + " |"
-        for r in range(rounds + 1)
+    method, masks = metrics(run), metrics(ceiling)
+    rounds = 1 + max(method.xs("predictions", level="subject").index.unique("round"))
+
+    def miou(table: pd.Series, number: int) -> list[float]:
+        return [table[number, "predictions", "miou", variant] for variant in VARIANTS]
+
+    labels = markdown(
+        ["round", "precision", "recall", "mIoU", "ignored"],
+        (
+            [str(r), *(f"{method[r, 'labels', metric, '']:.1f}" for metric in QUALITY)]
+            for r in range(rounds + 1)
+        ),
     )
-    values = "\n".join(
-        f"| {r} | "
-        + " | ".join(f"{figure(method, r, 'predictions', 'miou', v):.1f}" for v in VARIANTS)
-        + " |"
-        for r in range(rounds)
+    best = miou(masks, 0)
+    shares = [100 * last / top for last, top in zip(miou(method, rounds - 1), best, strict=True)]
+    predictions = markdown(
+        ["trained in round", *VARIANTS],
+        [
+            *([str(r), *(f"{value:.1f}" for value in miou(method, r))] for r in range(rounds)),
+            ["on true masks, one round's epochs", *(f"{value:.1f}" for value in best)],
+            ["last round / true masks", *(f"{share:.0f} %" for share in shares)],
+        ],
     )
-    best = [figure(ceiling, 0, "predictions", "miou", v) for v in VARIANTS]
-    shares = [
-        100 * figure(method, rounds - 1, "predictions", "miou", v) / b
-        for v, b in zip(VARIANTS, best, strict=True)
-    ]
-    images = method.xs("predictions", level="subject")["images"].iloc[0]
-    pseudo = method.xs("labels", level="subject")["images"].iloc[0]
+    command = f"benchmarks/voc_animals.py path/to/voc-animals{' --full' if name == 'full' else ''}"
     return f"""# voc-animals, {name} lists
 
-`python benchmarks/voc_animals.py path/to/voc-animals{" --full" if name == "full" else ""}` on
-{machine()}
+`.venv/bin/python {command}` on {machine()}.
 
-The run took {seconds / 60:.0f} minutes (of stages that were not finished before). Figures are
-percent; an ignored pixel counts as missed in recall and mIoU.
+The run took {minutes(run):.0f} minutes. Figures are percent, means over background and six classes;
+an ignored pixel counts as missed in recall and mIoU.
 
-Pseudo labels, {int(pseudo)} training images:
+Pseudo labels of the training images; those of the last line come from the last network:
 
-| round | precision | recall | mIoU | ignored |
-| --- | --- | --- | --- | --- |
 {labels}
 
-mIoU of predictions, {int(images)} val images:
+mIoU of predictions on the val images:
 
-| trained in round | {" | ".join(VARIANTS.values())} |
-| --- | --- | --- | --- |
-{values}
-| on true masks, one round's epochs | {" | ".join(f"{value:.1f}" for value in best)} |
-| last round / true masks | {" | ".join(f"{share:.0f} %" for share in shares)} |
+{predictions}
 """
 
 

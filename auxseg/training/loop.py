@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from auxseg.config import TrainingOptions
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
-from auxseg.runtime import Runtime, make_fabric
+from auxseg.runtime import Runtime, make_fabric, progress
 from auxseg.store import write_atomically
 from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from auxseg.training.losses import Losses, total
@@ -93,13 +93,15 @@ def fit(
         torch.manual_seed(dataset.seed * 1_000_003 + epoch)  # dropout
         loader.sampler.epoch = epoch  # type: ignore[attr-defined]
         model.train()
-        for step, batch in enumerate(loader, start=epoch * len(loader)):
+        shown = progress(
+            loader, f"epoch {epoch + 1}/{options.epochs}", len(loader), last_line=False
+        )
+        for step, batch in enumerate(shown, start=epoch * len(loader)):
             rate = set_rate(optimiser, options, step / steps)
             batch = {name: value.to(fabric.device) for name, value in batch.items()}
             losses = losses_of(model, normalise(batch["image"], network.backbone), batch)
             loss = total(losses)
-            row = {"epoch": epoch, "step": step, "learning_rate": rate}
-            row |= {name: value.item() for name, value in losses.items()} | {"loss": loss.item()}
+            row = {"epoch": epoch, "step": step, "learning_rate": rate, **numbers(losses, loss)}
             refuse_nan(row)
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)
@@ -138,6 +140,12 @@ def set_rate(optimiser: torch.optim.Optimizer, options: TrainingOptions, progres
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
     return rate
+
+
+def numbers(losses: Losses, loss: torch.Tensor) -> dict[str, float]:
+    """Every loss and their sum as numbers, fetched from the device at once."""
+    values = torch.stack([*losses.values(), loss]).tolist()
+    return dict(zip([*losses, "loss"], values, strict=True))
 
 
 def refuse_nan(row: dict[str, float]) -> None:

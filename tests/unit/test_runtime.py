@@ -1,0 +1,22 @@
+from auxseg import runtime
+from auxseg.runtime import progress
+
+
+def test_a_log_says_at_the_end_that_all_is_done(capsys):
+    assert list(progress("abc", "cam", 3)) == ["a", "b", "c"]
+
+    assert capsys.readouterr().err == "cam: 3/3\n"
+
+
+def test_a_log_says_now_and_then_how_far_a_long_stage_is(capsys, monkeypatch):
+    monkeypatch.setattr(runtime, "_SECONDS_A_LINE", 0)
+
+    list(progress("abc", "epoch 1/2", 3, last_line=False))
+
+    assert capsys.readouterr().err == "epoch 1/2: 1/3\nepoch 1/2: 2/3\n"
+
+
+def test_nothing_to_do_says_nothing(capsys):
+    assert list(progress([], "cam", 0)) == []
+
+    assert capsys.readouterr().err == ""
