@@ -13,8 +13,8 @@ from torch import nn
 from auxseg.config import ClassifyJob
 from auxseg.datasets.index_file import read_index
 from auxseg.nn.backbones import build_backbone
+from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.network import Classifier
-from auxseg.nn.weights import initialise_backbone
 from auxseg.runtime import Runtime
 from auxseg.store import file_digest
 from auxseg.training.job import train_and_save

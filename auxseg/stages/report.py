@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
 
 from auxseg import __version__
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.errors import UserError
+from auxseg.description import read_description
 from auxseg.report import plots, tables
 from auxseg.report.page import Page, PanelGroup, Picture, render
 from auxseg.report.panels import choose, compose, file_name
@@ -192,19 +191,10 @@ def _origins(folder: Path, labelled_rounds: int) -> dict[str, Origin]:
             with MapReader(folder / file) as reader:
                 origins[stage] = _origin(stage, file, reader.attributes)
         elif (folder / file).is_file():
-            origins[stage] = Origin(stage, file, _training_options(folder / file))
+            origins[stage] = Origin(stage, file, read_description(folder / file)["options"])
     return origins
 
 
 def _origin(stage: str, file: str, attributes: Mapping[str, Any]) -> Origin:
     created = f"{attributes['created']}, auxseg {attributes['auxseg_version']}"
     return Origin(stage, file, json.loads(attributes["options"]), created)
-
-
-def _training_options(weights: Path) -> dict[str, Any]:
-    """The options in a weights file's description; the tensors stay unread, torch unloaded."""
-    try:
-        with safe_open(weights, framework="numpy") as file:
-            return dict(json.loads((file.metadata() or {})["auxseg"])["options"])
-    except (SafetensorError, OSError, KeyError, ValueError):
-        raise UserError(f"{weights}: not a weights file of auxseg; run its stage again.") from None

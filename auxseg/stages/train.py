@@ -13,9 +13,10 @@ from torch import nn
 
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
+from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import build_network
-from auxseg.nn.weights import load_weights, read_description
+from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
 from auxseg.store import file_digest
 from auxseg.training.job import train_and_save

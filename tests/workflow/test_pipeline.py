@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from auxseg.nn.weights import read_description
+from auxseg.description import read_description
 from auxseg.store import file_digest
 
 pytestmark = pytest.mark.slow
