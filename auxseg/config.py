@@ -331,17 +331,8 @@ class SaliencyCrfOptions(Section):
     bilateral_compat: float = Field(5, ge=0, description="appearance weight")
 
 
-class RefineOptions(FusionOptions):
-    """The next round's pseudo labels from this round's network."""
-
-    scales: Scales = Field((1.0,), description="image scales to average CAM and saliency over")
-    flip: bool = Field(False, description="average with the mirrored image")
-    use_crf: bool = Field(True, description="sharpen the saliency by a dense CRF")
-    crf: SaliencyCrfOptions = Field(SaliencyCrfOptions(), description="its constants")
-
-
 class SegmentationCrfOptions(Section):
-    """The dense CRF after multi-scale prediction (METHOD sec. 5)."""
+    """The dense CRF on class probabilities (METHOD sec. 5)."""
 
     iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
     gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")
@@ -349,6 +340,39 @@ class SegmentationCrfOptions(Section):
     bilateral_sxy: float = Field(83, gt=0, description="appearance kernel, pixels")
     bilateral_srgb: float = Field(5, gt=0, description="appearance kernel, grey levels")
     bilateral_compat: float = Field(3, ge=0, description="appearance weight")
+
+
+class OwnSegmentationOptions(Section):
+    """Pseudo labels from what the network segments as the image's own classes."""
+
+    saliency_share: Threshold = Field(
+        0.33, description="weight of saliency beside the network in telling objects from background"
+    )
+    min_confidence: Threshold = Field(0.0, description="labels less probable are ignored")
+    use_crf: bool = Field(True, description="sharpen the probabilities by a dense CRF")
+    crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
+
+
+class RefineOptions(FusionOptions):
+    """The next round's pseudo labels from this round's network."""
+
+    labels_from: Literal["cam", "segmentation"] = Field(
+        "cam",
+        description="affinity-propagated CAM fused with saliency (as published), or the network's "
+        "segmentation into background and the image's own classes",
+    )
+    scales: Scales = Field((1.0,), description="image scales to average the network's maps over")
+    flip: bool = Field(False, description="average with the mirrored image")
+    use_crf: bool = Field(True, description="sharpen the saliency by a dense CRF")
+    crf: SaliencyCrfOptions = Field(SaliencyCrfOptions(), description="its constants")
+    segmentation: OwnSegmentationOptions = Field(
+        OwnSegmentationOptions(), description="for labels_from: segmentation"
+    )
+
+    def narrowed(self) -> "RefineOptions":
+        """Without the options of the labels that are not made: they must not rerun anything."""
+        unused = {"segmentation"} if self.labels_from == "cam" else {*FusionOptions.model_fields}
+        return RefineOptions.model_validate(self.model_dump(exclude=unused))
 
 
 class PredictOptions(Section):
@@ -396,16 +420,20 @@ class Config(Section):
 
     @property
     def labelled_rounds(self) -> int:
-        """Rounds with pseudo labels: every training's own, and those that its CAMs make last."""
-        return self.rounds + int(self.model.has_classification)
+        """Rounds with pseudo labels: every training's own, and those that its network makes."""
+        return self.rounds + int(self._network_makes_labels)
+
+    @property
+    def _network_makes_labels(self) -> bool:
+        return self.model.has_classification or self.refine.labels_from == "segmentation"
 
     @model_validator(mode="after")
-    def _later_rounds_need_cams(self) -> "Config":
-        if self.rounds > 1 and not self.model.has_classification:
+    def _later_rounds_need_labels(self) -> "Config":
+        if self.rounds > 1 and not self._network_makes_labels:
             raise ValueError(
                 f"rounds: {self.rounds} rounds refine the network's CAMs, which model.branches "
-                f"{self.model.branches!r} has not; set branches to 'all' or 'seg+cls', or rounds "
-                f"to 1"
+                f"{self.model.branches!r} has not; set branches to 'all' or 'seg+cls', "
+                f"refine.labels_from to 'segmentation', or rounds to 1"
             )
         return self
 
@@ -461,7 +489,7 @@ def parse_stage_options(stage: str, text: str) -> Section:
 def stage_options(config: Config, stage: str) -> Section:
     """What `stage` reads of the configuration, and nothing else."""
     section = getattr(config, stage)
-    if stage == "index":
+    if stage in ("index", "refine"):
         return section.narrowed()
     if stage == "saliency" and section.source == "maps":
         return SaliencyOptions(source="maps", maps=section.maps)

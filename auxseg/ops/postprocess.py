@@ -1,13 +1,19 @@
 """What follows the network, image by image, in processes of its own: no torch here."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from auxseg.ops.crf import Kernels, refine_saliency, refine_segmentation
+from auxseg.ops.crf import Kernels, refine_segmentation
 from auxseg.ops.fusion import fuse
+from auxseg.ops.own_segmentation import most_probable, share_with_saliency
 from auxseg.ops.saliency import to_bytes
 
+Sharpen = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From an image and its saliency to sharper saliency."""
 
-def label_image(
+
+def label_by_cam(
     image: np.ndarray,
     cam: np.ndarray,
     classes: np.ndarray,
@@ -15,10 +21,9 @@ def label_image(
     *,
     cam_threshold: float,
     saliency_threshold: float,
-    kernels: Kernels | None,
-    temperature: float,
+    sharpen: Sharpen | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and refined saliency of one image, (H, W) uint8 both.
+    """Labels where CAM and saliency agree, and refined saliency: (H, W) uint8 both.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -27,19 +32,47 @@ def label_image(
         saliency: (H, W) float32 in [0, 1], before the CRF.
         cam_threshold: of the fusion.
         saliency_threshold: of the fusion.
-        kernels: of the saliency's CRF; None leaves it out.
-        temperature: of the saliency's CRF.
+        sharpen: the saliency's CRF; None leaves it out.
     """
-    if kernels is not None:
-        saliency = refine_saliency(image, saliency, kernels, temperature=temperature)
+    refined = saliency if sharpen is None else sharpen(image, saliency)
     label = fuse(
         cam,
         classes,
-        saliency,
+        refined,
         cam_threshold=cam_threshold,
         saliency_threshold=saliency_threshold,
     )
-    return label, to_bytes(saliency)
+    return label, to_bytes(refined)
+
+
+def label_by_segmentation(
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    saliency: np.ndarray,
+    *,
+    saliency_share: float,
+    min_confidence: float,
+    kernels: Kernels | None,
+    sharpen: Sharpen | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels by the network's segmentation, and refined saliency: (H, W) uint8 both.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        probabilities: (K + 1, H, W) float32 in [0, 1], of background and the image's own classes.
+        classes: (K,) 0-based class indices.
+        saliency: (H, W) float32 in [0, 1], before the CRF.
+        saliency_share: of saliency in telling objects from background.
+        min_confidence: labels less probable are ignored.
+        kernels: of the segmentation's CRF; None leaves it out.
+        sharpen: the saliency's CRF; None leaves it out.
+    """
+    shared = share_with_saliency(probabilities, saliency, saliency_share)
+    if kernels is not None:
+        shared = refine_segmentation(image, shared, kernels)
+    refined = saliency if sharpen is None else sharpen(image, saliency)
+    return most_probable(shared, classes, min_confidence), to_bytes(refined)
 
 
 def segment_image(

@@ -1,10 +1,10 @@
-"""The next round's pseudo labels: affinity-propagated CAMs fused with refined saliency.
+"""The next round's pseudo labels: refined saliency, and propagated CAMs or the segmentation.
 
 Reads:  index.h5, round{r}/weights.safetensors, the coarse saliency.h5 and the training images.
 Writes: round{r+1}/labels.h5, as stage seed does, and round{r+1}/saliency.h5: (H, W) uint8.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
 from auxseg.nn.inference import average_maps
-from auxseg.nn.network import AuxSegNet
+from auxseg.nn.network import AuxSegNet, Outputs
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
-from auxseg.ops.crf import Kernels
-from auxseg.ops.postprocess import label_image
+from auxseg.ops.crf import Kernels, refine_saliency
+from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
@@ -46,7 +46,7 @@ def run(
         "weights": file_digest(weights),
         "saliency": file_digest(saliency),
     }
-    network = _network(weights, table.classes, runtime, options.use_crf)
+    network = _network(weights, table.classes, runtime, options)
     with (
         MapReader(saliency, "saliency") as coarse,
         MapWriter(refined_saliency, Header("saliency", to_json(options), inputs)) as saliencies,
@@ -54,41 +54,70 @@ def run(
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}
         missing = [image_id for image_id in entries if image_id in unsettled]
-        workers = runtime.threads if options.use_crf else 1
+        workers = runtime.threads if _has_crf(options) else 1
         jobs = _jobs(network, [entries[i] for i in missing], coarse, options)
-        done = zip(missing, process_map(_post(options), jobs, workers), strict=True)
+        done = zip(missing, process_map(_label(options), jobs, workers), strict=True)
         for image_id, (label, salient) in progress(done, "refine", len(missing)):
             writer.put(image_id, label)
             saliencies.put(image_id, salient)
 
 
 def _network(
-    weights: Path, classes: tuple[str, ...], runtime: Runtime, shares_cores: bool
+    weights: Path, classes: tuple[str, ...], runtime: Runtime, options: RefineOptions
 ) -> AuxSegNet:
     network, description = load_network(weights, classes)
-    if network.classification is None:
+    if network.classification is None and options.labels_from == "cam":
         raise UserError(
             f"{weights}: a network with model.branches {description['model']['branches']!r} has no "
-            f"CAMs to refine; use 'all' or 'seg+cls', or set rounds to 1."
+            f"CAMs to refine; use 'all' or 'seg+cls', set refine.labels_from to 'segmentation', or "
+            f"rounds to 1."
         )
-    place(network, runtime, shares_cores=shares_cores)
+    place(network, runtime, shares_cores=_has_crf(options))
     return network
+
+
+def _has_crf(options: RefineOptions) -> bool:
+    by_segmentation = options.labels_from == "segmentation" and options.segmentation.use_crf
+    return options.use_crf or by_segmentation
+
+
+def _label(options: RefineOptions) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """From what `_jobs` gives for an image to its label and saliency, by the options' constants."""
+    kernels = Kernels(**options.crf.model_dump(exclude={"temperature"}))
+    sharpen = partial(refine_saliency, kernels=kernels, temperature=options.crf.temperature)
+    if options.labels_from == "cam":
+        return partial(
+            label_by_cam,
+            cam_threshold=options.cam_threshold,
+            saliency_threshold=options.saliency_threshold,
+            sharpen=sharpen if options.use_crf else None,
+        )
+    own = options.segmentation
+    return partial(
+        label_by_segmentation,
+        saliency_share=own.saliency_share,
+        min_confidence=own.min_confidence,
+        kernels=Kernels(**own.crf.model_dump()) if own.use_crf else None,
+        sharpen=sharpen if options.use_crf else None,
+    )
 
 
 def _jobs(
     network: AuxSegNet, entries: list[Entry], coarse: MapReader, options: RefineOptions
 ) -> Iterator[Job]:
-    """For each image what `label_image` takes: the network's share of the work."""
+    """For each image the network's share of the work: photograph, maps, classes, saliency."""
+    by_cam = options.labels_from == "cam"
     for entry in entries:
         image = entry.photograph()
         classes = np.flatnonzero(entry.labels)
         maps = average_maps(
             image,
             network.backbone,
-            partial(_maps, network, classes),
+            partial(_cams if by_cam else _logits, network, classes),
             scales=options.scales,
             flip=options.flip,
             size=image.shape[:2],
+            activation=torch.nn.Identity() if by_cam else partial(_probabilities, len(classes) + 1),
         )
         saliency = from_bytes(coarse.read(entry.id))
         if network.saliency is not None:
@@ -97,25 +126,28 @@ def _jobs(
         yield image, maps, classes, saliency
 
 
-def _post(options: RefineOptions) -> partial[tuple[np.ndarray, np.ndarray]]:
-    """`label_image` with the options' constants."""
-    kernels = Kernels(**options.crf.model_dump(exclude={"temperature"}))
-    return partial(
-        label_image,
-        cam_threshold=options.cam_threshold,
-        saliency_threshold=options.saliency_threshold,
-        kernels=kernels if options.use_crf else None,
-        temperature=options.crf.temperature,
-    )
-
-
-def _maps(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+def _cams(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
     """The affinity-propagated CAMs of the classes and, last, the refined saliency."""
     outputs = network(images)
     normalised = torch.from_numpy(
         np.stack([normalise_cam(c) for c in outputs.cam[:, classes].cpu().numpy()])
     )
-    maps = outputs.propagate(normalised.to(images.device))
+    return _with_saliency(outputs.propagate(normalised.to(images.device)), outputs)
+
+
+def _logits(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+    """The segmentation logits of background and the classes and, last, the refined saliency."""
+    outputs = network(images)
+    own = [0, *(int(k) + 1 for k in classes)]
+    return _with_saliency(outputs.refined_segmentation[:, own], outputs)
+
+
+def _with_saliency(maps: torch.Tensor, outputs: Outputs) -> torch.Tensor:
     if outputs.refined_saliency is None:
         return maps
     return torch.cat((maps, outputs.refined_saliency.sigmoid()), dim=1)
+
+
+def _probabilities(labels: int, maps: torch.Tensor) -> torch.Tensor:
+    """Softmax over the first `labels` maps; saliency behind them is one already."""
+    return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)

@@ -158,6 +158,24 @@ def test_rounds_without_a_classification_branch_are_refused():
         parse_config({"rounds": 2, "model": {"branches": "seg", "affinity": "none"}})
 
 
+def test_labels_from_segmentation_allow_rounds_without_a_classification_branch():
+    plain = {"rounds": 2, "model": {"branches": "seg", "affinity": "none"}}
+    config = parse_config({**plain, "refine": {"labels_from": "segmentation"}})
+
+    assert config.labelled_rounds == 3
+
+
+@pytest.mark.parametrize(
+    ("labels_from", "idle"),
+    [("cam", {"segmentation": {"saliency_share": 0.9}}), ("segmentation", {"cam_threshold": 0.9})],
+)
+def test_refine_does_not_read_the_options_of_labels_that_it_does_not_make(labels_from, idle):
+    plain = parse_config({"refine": {"labels_from": labels_from}})
+    other = parse_config({"refine": {"labels_from": labels_from, **idle}})
+
+    assert stage_options(plain, "refine") == stage_options(other, "refine")
+
+
 def test_a_network_without_classification_leaves_no_labels_after_the_last_round():
     plain = parse_config({"rounds": 1, "model": {"branches": "seg", "affinity": "none"}})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 
 from auxseg.config import (
@@ -19,7 +20,10 @@ from auxseg.config import (
     TrainJob,
 )
 from auxseg.datasets.index_file import read_index
+from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError
+from auxseg.nn.network import normalise
+from auxseg.nn.weights import load_network
 from auxseg.runtime import Runtime
 from auxseg.stages import cam, classify, predict, refine, seed, train
 from auxseg.store import MapReader
@@ -132,9 +136,11 @@ def test_cams_are_kept_for_the_present_classes_at_a_quarter_of_the_size(finished
             assert 0 <= values.min() <= values.max() <= 1
 
 
-def test_labels_hold_only_the_images_own_classes(finished):
-    for path in ("round0/labels.h5", "round1/labels.h5"):
-        with MapReader(finished / path, "labels") as maps:
+def test_labels_hold_only_the_images_own_classes(finished, tmp_path):
+    refine_round(finished, tmp_path, labels_from="segmentation")
+
+    for folder in (finished / "round0", finished / "round1", tmp_path):
+        with MapReader(folder / "labels.h5", "labels") as maps:
             for entry in read_index(finished / "index.h5").split("train"):
                 allowed = {0, 255, *(np.flatnonzero(entry.labels) + 1)}
                 label = maps.read(entry.id)
@@ -152,6 +158,41 @@ def test_refined_saliency_lies_between_the_coarse_one_and_the_networks(finished,
         for image_id in coarse.ids():
             network = refined.read(image_id) * 2.0 - coarse.read(image_id)
             assert -1 <= network.min() <= network.max() <= 256
+
+
+def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_it_is(
+    finished, tmp_path
+):
+    refine_round(finished, tmp_path / "all", labels_from="segmentation")
+    sure = {"min_confidence": 0.9}
+    refine_round(finished, tmp_path / "sure", labels_from="segmentation", segmentation=sure)
+
+    with (
+        MapReader(tmp_path / "all/labels.h5") as every,
+        MapReader(tmp_path / "sure/labels.h5") as some,
+    ):
+        for image_id in every.ids():
+            labels, kept = every.read(image_id), some.read(image_id)
+            assert (labels != IGNORE).all()
+            assert (kept[kept != IGNORE] == labels[kept != IGNORE]).all()
+        assert any((some.read(image_id) == IGNORE).any() for image_id in some.ids())
+    assert content(tmp_path / "all/saliency.h5") == content(finished / "round1/saliency.h5")
+
+
+def test_without_saliency_and_crf_the_segmentation_is_the_label(finished, tmp_path):
+    options = {"saliency_share": 0, "use_crf": False}
+    refine_round(finished, tmp_path, labels_from="segmentation", segmentation=options)
+
+    entry = read_index(finished / "index.h5").split("train")[0]
+    network, _ = load_network(finished / "round0/weights.safetensors")
+    own = [0, *(np.flatnonzero(entry.labels) + 1)]
+    pixels = torch.from_numpy(entry.photograph().transpose(2, 0, 1).copy())[None]
+    with torch.inference_mode():
+        logits = network(normalise(pixels, network.backbone)).refined_segmentation[:, own]
+        full = torch.nn.functional.interpolate(logits, size=entry.size, mode="bilinear")
+    expected = np.array(own)[full[0].argmax(dim=0).numpy()]
+    with MapReader(tmp_path / "labels.h5") as maps:
+        assert (maps.read(entry.id) == expected).mean() > 0.999
 
 
 def test_predictions_have_three_variants_of_the_evaluation_split(finished):
@@ -226,7 +267,7 @@ def test_a_network_without_classification_has_nothing_to_refine(finished, tmp_pa
     model = {**MODEL, "dense_channels": 8, "branches": "seg", "affinity": "none"}
     train_round(finished, tmp_path / "round0", model=model)
 
-    with pytest.raises(UserError, match=r"has no CAMs to refine; .* set rounds to 1"):
+    with pytest.raises(UserError, match=r"has no CAMs to refine; .* or rounds to 1"):
         refine.run(
             RefineOptions(),
             index=finished / "index.h5",
