@@ -1,0 +1,63 @@
+"""The typed configuration: every key's default, bounds and meaning stand here and nowhere else.
+
+`Config` is the whole of config.yaml. A stage never sees it: `stage_options` gives each stage its
+own section together with the few keys of other sections it reads, so that a changed key reruns
+exactly the stages that depend on it.
+"""
+
+from auxseg.config.data import (
+    CocoOptions,
+    FolderOptions,
+    IndexOptions,
+    OnnxOptions,
+    SaliencyOptions,
+    ShapesOptions,
+    VocOptions,
+)
+from auxseg.config.labels import (
+    CamOptions,
+    PredictOptions,
+    RefineOptions,
+    SeedOptions,
+)
+from auxseg.config.parse import parse_config, parse_stage_options, schema, to_json
+from auxseg.config.training import (
+    ClassifyJob,
+    ClassifyOptions,
+    ModelOptions,
+    Precision,
+    TrainingOptions,
+    TrainJob,
+    TrainOptions,
+)
+from auxseg.config.whole import STAGE_OPTIONS, Config, EvaluateOptions, ReportOptions, stage_options
+
+__all__ = [
+    "STAGE_OPTIONS",
+    "CamOptions",
+    "ClassifyJob",
+    "ClassifyOptions",
+    "CocoOptions",
+    "Config",
+    "EvaluateOptions",
+    "FolderOptions",
+    "IndexOptions",
+    "ModelOptions",
+    "OnnxOptions",
+    "Precision",
+    "PredictOptions",
+    "RefineOptions",
+    "ReportOptions",
+    "SaliencyOptions",
+    "SeedOptions",
+    "ShapesOptions",
+    "TrainJob",
+    "TrainOptions",
+    "TrainingOptions",
+    "VocOptions",
+    "parse_config",
+    "parse_stage_options",
+    "schema",
+    "stage_options",
+    "to_json",
+]

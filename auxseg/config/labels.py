@@ -1,0 +1,94 @@
+"""Sections cam, seed, refine and predict: from networks to maps."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from auxseg.config.base import Scales, Section, Threshold
+
+
+class CamOptions(Section):
+    """Class activation maps of the classifier."""
+
+    scales: Scales = Field((0.5, 1.0, 1.5, 2.0), description="image scales to average over")
+    flip: bool = Field(True, description="average with the mirrored image")
+
+
+class FusionOptions(Section):
+    """CAM and saliency to pseudo labels, per pixel (METHOD sec. 4)."""
+
+    cam_threshold: Threshold = Field(0.2, description="CAM above it: foreground")
+    saliency_threshold: Threshold = Field(0.06, description="saliency above it: foreground")
+
+
+class SeedOptions(FusionOptions):
+    """The first pseudo labels."""
+
+    use_saliency: bool = Field(
+        True, description="false = CAM alone decides, nothing is ignored: a baseline"
+    )
+
+
+class SaliencyCrfOptions(Section):
+    """The two-label dense CRF that sharpens refined saliency (METHOD sec. 4)."""
+
+    iterations: int = Field(1, ge=1, le=50, description="mean-field iterations")
+    temperature: float = Field(1.05, gt=0, description="tau of the unary term")
+    gaussian_sxy: float = Field(3, gt=0, description="smoothness kernel, pixels")
+    gaussian_compat: float = Field(3, ge=0, description="smoothness weight")
+    bilateral_sxy: float = Field(60, gt=0, description="appearance kernel, pixels")
+    bilateral_srgb: float = Field(5, gt=0, description="appearance kernel, grey levels")
+    bilateral_compat: float = Field(5, ge=0, description="appearance weight")
+
+
+class SegmentationCrfOptions(Section):
+    """The dense CRF on class probabilities (METHOD sec. 5)."""
+
+    iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
+    gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")
+    gaussian_compat: float = Field(3, ge=0, description="smoothness weight")
+    bilateral_sxy: float = Field(83, gt=0, description="appearance kernel, pixels")
+    bilateral_srgb: float = Field(5, gt=0, description="appearance kernel, grey levels")
+    bilateral_compat: float = Field(3, ge=0, description="appearance weight")
+
+
+class OwnSegmentationOptions(Section):
+    """Pseudo labels from what the network segments as the image's own classes."""
+
+    saliency_share: Threshold = Field(
+        0.33, description="weight of saliency beside the network in telling objects from background"
+    )
+    min_confidence: Threshold = Field(0.0, description="labels less probable are ignored")
+    use_crf: bool = Field(True, description="sharpen the probabilities by a dense CRF")
+    crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
+
+
+class RefineOptions(FusionOptions):
+    """The next round's pseudo labels from this round's network."""
+
+    labels_from: Literal["cam", "segmentation"] = Field(
+        "cam",
+        description="affinity-propagated CAM fused with saliency (as published), or the network's "
+        "segmentation into background and the image's own classes",
+    )
+    scales: Scales = Field((1.0,), description="image scales to average the network's maps over")
+    flip: bool = Field(False, description="average with the mirrored image")
+    use_crf: bool = Field(True, description="sharpen the saliency by a dense CRF")
+    crf: SaliencyCrfOptions = Field(SaliencyCrfOptions(), description="its constants")
+    segmentation: OwnSegmentationOptions = Field(
+        OwnSegmentationOptions(), description="for labels_from: segmentation"
+    )
+
+    def narrowed(self) -> "RefineOptions":
+        """Without the options of the labels that are not made: they must not rerun anything."""
+        unused = {"segmentation"} if self.labels_from == "cam" else {*FusionOptions.model_fields}
+        return RefineOptions.model_validate(self.model_dump(exclude=unused))
+
+
+class PredictOptions(Section):
+    """Segmentation of the evaluation split."""
+
+    scales: Scales = Field((0.5, 1.0, 1.5), description="scales of the multi-scale variant")
+    flip: bool = Field(True, description="the multi-scale variant also averages mirror images")
+    use_crf: bool = Field(True, description="add a variant with the dense CRF")
+    crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")

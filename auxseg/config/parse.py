@@ -1,0 +1,83 @@
+"""From YAML to typed options and back; every fault names its key, the value and what is allowed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from auxseg.config.base import Section
+from auxseg.config.whole import STAGE_OPTIONS, Config
+from auxseg.errors import did_you_mean, listing
+
+
+def parse_config(values: dict[str, Any], source: str = "config") -> Config:
+    """Check a whole configuration, as read from YAML.
+
+    Raises:
+        UserError: with every faulty key's path, value and what is allowed.
+    """
+    return _parse(Config, values, source)
+
+
+def parse_stage_options(stage: str, text: str) -> Section:
+    """Options of one stage from a YAML mapping or the path of a YAML file (empty = defaults).
+
+    Raises:
+        UserError: not YAML, not a mapping, or a faulty key.
+    """
+    source = "--options"
+    if text.strip() and not set(text) & set("{:\n") and Path(text).is_file():
+        source, text = text, Path(text).read_text(encoding="utf-8")
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise listing([str(error).replace("\n", " ")], f"{source} is not YAML") from None
+    if not isinstance(values, dict):
+        raise listing([f"got {text!r}"], f"{source} must be a mapping such as '{{key: value}}'")
+    return _parse(STAGE_OPTIONS[stage], values, source)
+
+
+def to_json(options: BaseModel) -> str:
+    """Canonical JSON of options: the same values always give the same text."""
+    return json.dumps(options.model_dump(mode="json", exclude_none=True), sort_keys=True)
+
+
+def schema() -> str:
+    """The JSON schema of config.yaml, for editors and other readers."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def _parse(model: type[Section], values: dict[str, Any], source: str) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = [_fault(model, dict(item)) for item in error.errors()]
+        raise listing(faults, f"{source} is not valid") from None
+
+
+def _fault(model: type[BaseModel], item: dict[str, Any]) -> str:
+    """`train.epochs: 0 is not allowed: input should be greater than or equal to 1`."""
+    path = ".".join(str(part) for part in item["loc"]) or "(whole)"
+    if item["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_suggestion(model, item['loc'])}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error":
+        return f"{path}: {message}"
+    return f"{path}: {item['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _suggestion(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    """The nearest known key beside an unknown one, or all that are known."""
+    for part in location[:-1]:
+        if not isinstance(part, str) or part not in model.model_fields:
+            return ""
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not nested:
+            return ""
+        model = nested[0]
+    known = list(model.model_fields)
+    return did_you_mean(str(location[-1]), known) or f"; known keys: {', '.join(known)}"

@@ -1,0 +1,121 @@
+"""Sections model, classify and train: the network and how it learns."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from auxseg.config.base import Section, Threshold
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+def _whole_number(value: Any) -> Any:
+    """Snakemake's --config hands over every nested value as text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+OutputStride = Annotated[Literal[8, 16], BeforeValidator(_whole_number)]
+FrozenStride = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole_number)]
+
+
+class BackboneOptions(Section):
+    """The feature extractor shared by the classifier and the multi-task network."""
+
+    backbone: str = Field(
+        "tf_efficientnet_lite0",
+        description="a timm model name, or torchvision/resnet50, torchvision/resnet101",
+    )
+    output_stride: OutputStride = Field(16, description="input pixels per feature pixel")
+    weights: str = Field(
+        "imagenet",
+        description="imagenet (the packaged or locally cached weights), none (random), "
+        "or the path of a .safetensors / .pth state dict",
+    )
+    freeze_batch_norm: bool = Field(
+        True, description="batch norm keeps its statistics and affine terms (as published)"
+    )
+    frozen_stride: FrozenStride = Field(
+        1, description="layers up to this stride stay as loaded; 1 = none"
+    )
+
+
+class ModelOptions(BackboneOptions):
+    """The multi-task network (METHOD sec. 1)."""
+
+    branches: Literal["seg", "seg+cls", "seg+sal", "all"] = Field(
+        "all", description="tasks beside segmentation: classification, saliency, or both"
+    )
+    affinity: Literal["none", "seg", "sal", "cross-task"] = Field(
+        "cross-task", description="which affinity refines the dense predictions"
+    )
+    dense_channels: int = Field(128, ge=8, description="D, channels of the dense branches")
+
+    @property
+    def has_classification(self) -> bool:
+        """Whether the network has class logits and CAMs."""
+        return self.branches in ("seg+cls", "all")
+
+    @model_validator(mode="after")
+    def _affinity_has_its_branch(self) -> "ModelOptions":
+        if self.affinity in ("sal", "cross-task") and self.branches not in ("seg+sal", "all"):
+            raise ValueError(
+                f"affinity {self.affinity!r} needs the saliency branch; "
+                f"set branches to 'seg+sal' or 'all', or affinity to 'none' or 'seg'"
+            )
+        return self
+
+
+class TrainingOptions(Section):
+    """What the classifier and the multi-task network share in training (METHOD sec. 3)."""
+
+    epochs: int = Field(10, ge=1, description="passes over the training images")
+    batch_size: int = Field(8, ge=1, description="images a step")
+    learning_rate: float = Field(2e-3, gt=0, description="initial rate of the backbone")
+    head_rate_factor: float = Field(10.0, gt=0, description="rate of new layers / backbone's")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
+    weight_decay: float = Field(1e-4, ge=0, description="L2 penalty")
+    poly_power: float = Field(0.9, ge=0, description="rate = initial * (1 - step/steps)^power")
+    crop_size: int = Field(224, ge=32, description="side of the square training crop, pixels")
+    min_scale: float = Field(0.7, gt=0, description="smallest random scale, of each image")
+    max_scale: float = Field(1.3, gt=0, description="largest random scale, of each image")
+    flip: bool = Field(True, description="mirror every other image")
+    color_jitter: Threshold = Field(
+        0.3, description="strength of random brightness, contrast and saturation"
+    )
+    clip_gradient: float = Field(10.0, ge=0, description="largest gradient norm; 0 = no limit")
+    precision: Precision = Field("32-true", description="Fabric's name of the number format")
+
+    @model_validator(mode="after")
+    def _scales_in_order(self) -> "TrainingOptions":
+        if self.min_scale > self.max_scale:
+            raise ValueError(f"min_scale {self.min_scale} is above max_scale {self.max_scale}")
+        return self
+
+
+class ClassifyOptions(TrainingOptions):
+    """Training of the classification branch alone."""
+
+
+class TrainOptions(TrainingOptions):
+    """Training of the multi-task network in every round."""
+
+    classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
+    saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
+    segmentation_weight: float = Field(1.0, ge=0, description="of both segmentation losses")
+    labels: Literal["pseudo", "masks"] = Field(
+        "pseudo", description="masks = train on the true masks: a ceiling to compare with"
+    )
+
+
+class ClassifyJob(ClassifyOptions):
+    """All that the classify stage reads."""
+
+    model: BackboneOptions = Field(BackboneOptions(), description="see section model")
+    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
+
+
+class TrainJob(TrainOptions):
+    """All that the train stage reads."""
+
+    model: ModelOptions = Field(ModelOptions(), description="see section model")
+    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")

@@ -1,0 +1,108 @@
+"""config.yaml, whole, and what each stage reads of it."""
+
+import re
+
+from pydantic import Field, field_validator, model_validator
+
+from auxseg.config.base import Section
+from auxseg.config.data import IndexOptions, SaliencyOptions
+from auxseg.config.labels import CamOptions, PredictOptions, RefineOptions, SeedOptions
+from auxseg.config.training import (
+    BackboneOptions,
+    ClassifyJob,
+    ClassifyOptions,
+    ModelOptions,
+    TrainJob,
+    TrainOptions,
+)
+
+
+class EvaluateOptions(Section):
+    """Figures of each round, where masks exist."""
+
+    saliency: bool = Field(True, description="score saliency maps too (MAE, max-F, S-measure)")
+
+
+class ReportOptions(Section):
+    """The page that shows a run."""
+
+    title: str = Field("AuxSegNet run", description="the page's heading")
+    panels: int = Field(8, ge=0, description="picture panels of each split")
+
+
+class Config(Section):
+    """config.yaml, whole."""
+
+    run: str = Field("shapes", description="name of the run: its artifacts go to results/{run}")
+    rounds: int = Field(3, ge=1, le=20, description="trainings of the multi-task network")
+    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
+    index: IndexOptions = Field(IndexOptions.model_validate({}), description="data")
+    saliency: SaliencyOptions = Field(SaliencyOptions(), description="coarse saliency")
+    model: ModelOptions = Field(ModelOptions(), description="network")
+    classify: ClassifyOptions = Field(ClassifyOptions(), description="classifier")
+    cam: CamOptions = Field(CamOptions(), description="class activation maps")
+    seed: SeedOptions = Field(SeedOptions(), description="first pseudo labels")
+    train: TrainOptions = Field(TrainOptions(), description="multi-task training")
+    refine: RefineOptions = Field(RefineOptions(), description="next pseudo labels")
+    predict: PredictOptions = Field(PredictOptions(), description="inference")
+    evaluate: EvaluateOptions = Field(EvaluateOptions(), description="figures")
+    report: ReportOptions = Field(ReportOptions(), description="page")
+
+    @property
+    def labelled_rounds(self) -> int:
+        """Rounds with pseudo labels: every training's own, and those that its network makes."""
+        return self.rounds + int(self._network_makes_labels)
+
+    @property
+    def _network_makes_labels(self) -> bool:
+        return self.model.has_classification or self.refine.labels_from == "segmentation"
+
+    @model_validator(mode="after")
+    def _later_rounds_need_labels(self) -> "Config":
+        if self.rounds > 1 and not self._network_makes_labels:
+            raise ValueError(
+                f"rounds: {self.rounds} rounds refine the network's CAMs, which model.branches "
+                f"{self.model.branches!r} has not; set branches to 'all' or 'seg+cls', "
+                f"refine.labels_from to 'segmentation', or rounds to 1"
+            )
+        return self
+
+    @field_validator("run")
+    @classmethod
+    def _run_is_a_folder_name(cls, run: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", run):
+            raise ValueError(f"{run!r} is not a folder name; use letters, digits, '-', '_', '.'")
+        return run
+
+
+STAGE_OPTIONS: dict[str, type[Section]] = {
+    "index": IndexOptions,
+    "saliency": SaliencyOptions,
+    "classify": ClassifyJob,
+    "cam": CamOptions,
+    "seed": SeedOptions,
+    "train": TrainJob,
+    "refine": RefineOptions,
+    "predict": PredictOptions,
+    "evaluate": EvaluateOptions,
+    "report": ReportOptions,
+}
+
+
+def stage_options(config: Config, stage: str) -> Section:
+    """What `stage` reads of the configuration, and nothing else."""
+    section = getattr(config, stage)
+    if stage in ("index", "refine"):
+        return section.narrowed()
+    if stage == "saliency" and section.source == "maps":
+        return SaliencyOptions(source="maps", maps=section.maps)
+    if stage == "classify":
+        backbone = config.model.model_dump(include=set(BackboneOptions.model_fields))
+        return ClassifyJob(
+            **section.model_dump(),
+            model=BackboneOptions(**backbone),
+            random_seed=config.random_seed,
+        )
+    if stage == "train":
+        return TrainJob(**section.model_dump(), model=config.model, random_seed=config.random_seed)
+    return section
