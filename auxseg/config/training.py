@@ -23,7 +23,8 @@ class BackboneOptions(Section):
 
     backbone: str = Field(
         "tf_efficientnet_lite0",
-        description="a timm model name, or torchvision/resnet50, torchvision/resnet101",
+        description="resnet38d (as published), a timm model name, torchvision/resnet50 or "
+        "torchvision/resnet101",
     )
     output_stride: OutputStride = Field(16, description="input pixels per feature pixel")
     weights: str = Field(

@@ -1,4 +1,4 @@
-"""Feature extractors: any timm or torchvision classifier, dilated to output stride 8 or 16."""
+"""Feature extractors: ResNet38d, or any timm or torchvision classifier, dilated to a stride."""
 
 import difflib
 from typing import Any, cast
@@ -9,6 +9,7 @@ import torchvision
 from torch import Tensor, nn
 
 from auxseg.errors import UserError
+from auxseg.nn import resnet38
 from auxseg.nn.depthwise import split_dilated_depthwise
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -93,7 +94,7 @@ def build_backbone(
     """A randomly initialised backbone; `weights.initialise_backbone` fills it.
 
     Args:
-        name: a timm model name, or torchvision/resnet50, torchvision/resnet101.
+        name: resnet38d, a timm model name, or torchvision/resnet50, torchvision/resnet101.
         output_stride: input pixels per feature pixel, 8 or 16.
         freeze_batch_norm: keep batch norm's statistics and affine terms as loaded.
         frozen_stride: keep all layers up to this stride as loaded; 1 = none.
@@ -101,7 +102,10 @@ def build_backbone(
     Raises:
         UserError: unknown name, or an output stride the model cannot do.
     """
-    if name.startswith("torchvision/"):
+    if name == "resnet38d":
+        backbone = _resnet38d(output_stride, freeze_batch_norm)
+        stages = resnet38.STAGES
+    elif name.startswith("torchvision/"):
         backbone = _torchvision_backbone(name, output_stride, freeze_batch_norm)
         stages = _TORCHVISION_STAGES
     else:
@@ -117,6 +121,22 @@ def build_backbone(
                 f"set it to 1."
             )
         backbone.freeze_up_to(stages[max(known)])
+    return backbone
+
+
+def _resnet38d(output_stride: int, freeze_batch_norm: bool) -> Backbone:
+    if output_stride != resnet38.OUTPUT_STRIDE:
+        raise UserError(
+            f"model.output_stride: resnet38d has stride {resnet38.OUTPUT_STRIDE} only; set it to "
+            f"{resnet38.OUTPUT_STRIDE}."
+        )
+    backbone = Backbone(
+        resnet38.ResNet38d(),
+        channels=resnet38.CHANNELS,
+        output_stride=output_stride,
+        freeze_batch_norm=freeze_batch_norm,
+    )
+    backbone.freeze_up_to("stem")  # as published
     return backbone
 
 

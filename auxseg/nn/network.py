@@ -134,7 +134,7 @@ def build_network(
     """The multi-task network with random weights.
 
     Args:
-        backbone: a timm model name, or torchvision/resnet50, torchvision/resnet101.
+        backbone: resnet38d, a timm model name, or torchvision/resnet50, torchvision/resnet101.
         num_classes: C, foreground classes.
         output_stride: input pixels per feature pixel, 8 or 16.
         branches: seg, seg+cls, seg+sal or all.
