@@ -56,9 +56,9 @@ class OwnSegmentationOptions(Section):
     """Pseudo labels from what the network segments as the image's own classes."""
 
     saliency_share: Threshold = Field(
-        0.33, description="weight of saliency beside the network in telling objects from background"
+        0.5, description="weight of saliency beside the network in telling objects from background"
     )
-    min_confidence: Threshold = Field(0.0, description="labels less probable are ignored")
+    min_confidence: Threshold = Field(0.95, description="labels less probable are ignored")
     use_crf: bool = Field(True, description="sharpen the probabilities by a dense CRF")
     crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
 

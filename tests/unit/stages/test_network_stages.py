@@ -163,16 +163,16 @@ def test_refined_saliency_lies_between_the_coarse_one_and_the_networks(finished,
 def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_it_is(
     finished, tmp_path
 ):
-    refine_round(finished, tmp_path / "all", labels_from="segmentation")
-    sure = {"min_confidence": 0.9}
+    every, sure = {"min_confidence": 0}, {"min_confidence": 0.9}
+    refine_round(finished, tmp_path / "all", labels_from="segmentation", segmentation=every)
     refine_round(finished, tmp_path / "sure", labels_from="segmentation", segmentation=sure)
 
     with (
-        MapReader(tmp_path / "all/labels.h5") as every,
+        MapReader(tmp_path / "all/labels.h5") as whole,
         MapReader(tmp_path / "sure/labels.h5") as some,
     ):
-        for image_id in every.ids():
-            labels, kept = every.read(image_id), some.read(image_id)
+        for image_id in whole.ids():
+            labels, kept = whole.read(image_id), some.read(image_id)
             assert (labels != IGNORE).all()
             assert (kept[kept != IGNORE] == labels[kept != IGNORE]).all()
         assert any((some.read(image_id) == IGNORE).any() for image_id in some.ids())
@@ -180,7 +180,7 @@ def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_i
 
 
 def test_without_saliency_and_crf_the_segmentation_is_the_label(finished, tmp_path):
-    options = {"saliency_share": 0, "use_crf": False}
+    options = {"saliency_share": 0, "min_confidence": 0, "use_crf": False}
     refine_round(finished, tmp_path, labels_from="segmentation", segmentation=options)
 
     entry = read_index(finished / "index.h5").split("train")[0]
