@@ -142,6 +142,18 @@ def inspect_file(file: Path, image_id: str | None, picture: Path | None, limit: 
         write_picture(file, image_id, picture)
 
 
+@cli.command("import-weights")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--classes", help="The classes in the order of the outputs, separated by commas.")
+def import_foreign(source: Path, target: Path, classes: str | None) -> None:
+    """Turn a ResNet38d checkpoint of AuxSegNet, PSA or SEAM into weights of ours."""
+    from auxseg.import_weights import import_weights
+
+    names = [name.strip() for name in classes.split(",")] if classes else None
+    print(import_weights(source, target, names))
+
+
 def _aligned(figures: "RoundTable") -> Iterator[str]:
     """A table by round as lines for a terminal: its groups of columns one below the other."""
     start = 0

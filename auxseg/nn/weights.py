@@ -74,7 +74,13 @@ def load_weights(network: nn.Module, path: Path, *, allow_missing: bool = False)
     Raises:
         UserError: unreadable file, or tensors that are missing, left over or of another shape.
     """
-    state = read_state(path)
+    return fill(network, read_state(path), path, allow_missing=allow_missing)
+
+
+def fill(
+    network: nn.Module, state: Mapping[str, Tensor], path: Path, *, allow_missing: bool = False
+) -> list[str]:
+    """As `load_weights`, from the state dict that a file held."""
     own = network.state_dict()
     missing = sorted(own.keys() - state.keys())
     unexpected = sorted(state.keys() - own.keys())

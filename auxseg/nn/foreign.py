@@ -1,0 +1,130 @@
+"""Weights that others publish: whose they are, and what their tensors are called here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from auxseg.errors import UserError
+
+# PSA's names of ResNet38d, which SEAM and AuxSegNet took over, to those of nn.resnet38.
+_BLOCKS = {
+    "b2": "stage2.0",
+    "b2_1": "stage2.1",
+    "b2_2": "stage2.2",
+    "b3": "stage3.0",
+    "b3_1": "stage3.1",
+    "b3_2": "stage3.2",
+    "b4": "stage4.0",
+    "b4_1": "stage4.1",
+    "b4_2": "stage4.2",
+    "b4_3": "stage4.3",
+    "b4_4": "stage4.4",
+    "b4_5": "stage4.5",
+    "b5": "stage5.0",
+    "b5_1": "stage5.1",
+    "b5_2": "stage5.2",
+    "b6": "stage6",
+    "b7": "stage7",
+}
+_LAYERS = {
+    "bn_branch2a": "norm1",
+    "conv_branch2a": "conv1",
+    "bn_branch2b1": "norm2",
+    "conv_branch2b1": "conv2",
+    "bn_branch2b2": "norm3",
+    "conv_branch2b2": "conv3",
+    "conv_branch1": "shortcut",
+}
+_BACKBONE = {
+    "conv1a": "stem",
+    "bn7": "norm",
+    **{
+        f"{block}.{layer}": f"{ours}.{our_layer}"
+        for block, ours in _BLOCKS.items()
+        for layer, our_layer in _LAYERS.items()
+    },
+}
+# The heads of AuxSegNet's reference code; PSA and SEAM have the first alone.
+_HEADS = {
+    "fc8": "classification.classifier",
+    **{
+        f"{theirs}_{layer}": f"{ours}.{our_layer}"
+        for theirs, ours in (("seg", "segmentation"), ("sal", "saliency"))
+        for layer, our_layer in (
+            ("conv1", "reduce"),
+            ("conv2", "widen"),
+            ("conv3", "decode"),
+            ("conv4", "predict"),
+            ("att.theta", "affinity.theta"),
+            ("att.phi", "affinity.phi"),
+            ("g", "affinity.value"),
+            ("W", "affinity.project"),
+        )
+    },
+    "cross_att.0": "cross_task.mix",
+    "cross_att.2": "cross_task.gate",
+}
+NAMES = {**{theirs: f"backbone.body.{ours}" for theirs, ours in _BACKBONE.items()}, **_HEADS}
+"""Module names of the ResNet38d family's published files -> module names of our networks."""
+
+# Layers that are in the files but take no part: what is left of a borrowed non-local block in
+# AuxSegNet, and SEAM's pixel correlation module.
+_IDLE = ("seg_att.g", "seg_att.W_z", "sal_att.g", "sal_att.W_z", "f8_3", "f8_4", "f9")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Published weights under our names.
+
+    Attributes:
+        origin: whose file it is, in words.
+        kind: "network" or "classifier".
+        num_classes: C, foreground classes.
+        state: our tensor names -> tensors.
+        idle: the file's tensors that take no part in the published network, left out.
+    """
+
+    origin: str
+    kind: str
+    num_classes: int
+    state: dict[str, Tensor]
+    idle: list[str]
+
+
+def recognise(state: Mapping[str, Tensor]) -> Imported:
+    """Published ResNet38d weights, AuxSegNet's or a PSA-like classifier's, under our names.
+
+    Raises:
+        UserError: not of this family, or with tensors of unknown names.
+    """
+    theirs = {name.removeprefix("module."): value for name, value in state.items()}
+    if "conv1a.weight" not in theirs or "fc8.weight" not in theirs:
+        raise UserError(
+            "not weights of the ResNet38d family: conv1a.weight or fc8.weight is missing; "
+            "AuxSegNet's, PSA's and SEAM's checkpoints have both."
+        )
+    is_network = "cross_att.0.weight" in theirs
+    has_pcm = "f9.weight" in theirs
+    renamed, idle, unknown = {}, [], []
+    for name, value in theirs.items():
+        module, _, parameter = name.rpartition(".")
+        if module in NAMES:
+            renamed[f"{NAMES[module]}.{parameter}"] = value
+        elif module.startswith(_IDLE):
+            idle.append(name)
+        else:
+            unknown.append(name)
+    if unknown:
+        raise UserError(f"tensors of unknown names: {', '.join(unknown)}")
+    if is_network:
+        origin = "AuxSegNet's reference code"
+    else:
+        origin = "SEAM's classifier" if has_pcm else "a PSA classifier"
+    return Imported(
+        origin=origin,
+        kind="network" if is_network else "classifier",
+        num_classes=len(theirs["fc8.weight"]),
+        state=renamed,
+        idle=idle,
+    )
