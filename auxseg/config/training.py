@@ -46,8 +46,13 @@ class ModelOptions(BackboneOptions):
     branches: Literal["seg", "seg+cls", "seg+sal", "all"] = Field(
         "all", description="tasks beside segmentation: classification, saliency, or both"
     )
-    affinity: Literal["none", "seg", "sal", "cross-task"] = Field(
-        "cross-task", description="which affinity refines the dense predictions"
+    affinity: Literal["none", "seg", "sal", "cross-task", "dual"] = Field(
+        "cross-task",
+        description="which affinity refines the dense predictions; dual = cross-task, with "
+        "AuxSegNet+'s unary affinity in the features",
+    )
+    transpose_affinity: bool = Field(
+        False, description="transpose the affinity before it is applied, as the paper writes"
     )
     dense_channels: int = Field(128, ge=8, description="D, channels of the dense branches")
 
@@ -58,7 +63,8 @@ class ModelOptions(BackboneOptions):
 
     @model_validator(mode="after")
     def _affinity_has_its_branch(self) -> "ModelOptions":
-        if self.affinity in ("sal", "cross-task") and self.branches not in ("seg+sal", "all"):
+        has_saliency = self.branches in ("seg+sal", "all")
+        if self.affinity in ("sal", "cross-task", "dual") and not has_saliency:
             raise ValueError(
                 f"affinity {self.affinity!r} needs the saliency branch; "
                 f"set branches to 'seg+sal' or 'all', or affinity to 'none' or 'seg'"
@@ -103,6 +109,9 @@ class TrainOptions(TrainingOptions):
     classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
     saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
     segmentation_weight: float = Field(1.0, ge=0, description="of both segmentation losses")
+    constraints: Literal["seg", "both"] = Field(
+        "both", description="refined predictions with a loss: segmentation's, or saliency's too"
+    )
     labels: Literal["pseudo", "masks"] = Field(
         "pseudo", description="masks = train on the true masks: a ceiling to compare with"
     )

@@ -5,10 +5,17 @@ from torch import Tensor, nn
 
 
 class TaskAffinity(nn.Module):
-    """A task's pairwise affinity and the enhancement of its features by it (METHOD sec. 1)."""
+    """A task's pairwise affinity and the enhancement of its features by it (METHOD sec. 1).
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: D.
+        with_unary: add AuxSegNet+'s unary affinity: one attention over positions, the same for
+            every query.
+    """
+
+    def __init__(self, channels: int, *, with_unary: bool = False) -> None:
         super().__init__()
+        self.unary = nn.Conv2d(channels, 1, 1) if with_unary else None
         self.theta = nn.Conv2d(channels, channels, 1)
         self.phi = nn.Conv2d(channels, channels, 1)
         self.value = nn.Conv2d(channels, channels, 1)
@@ -19,12 +26,17 @@ class TaskAffinity(nn.Module):
 
         Returns:
             The enhanced features (B, D, h, w), F + W(A g(F)), and A (B, N, N), whose rows sum to 1:
-            A[i, j] = softmax over j of theta(F)_i . phi(F)_j.
+            A[i, j] = softmax over j of theta(F)_i . phi(F)_j. With the unary affinity u (B, 1, N),
+            the features are F + W(A g(F) + u g(F)).
         """
         theta = self.theta(features).flatten(2)  # (B, D, N)
         phi = self.phi(features).flatten(2)
         affinity = torch.softmax(theta.transpose(1, 2) @ phi, dim=2)
-        context = propagate(affinity, self.value(features))
+        values = self.value(features)
+        context = propagate(affinity, values)
+        if self.unary is not None:
+            attention = torch.softmax(self.unary(features).flatten(2), dim=2)  # (B, 1, N)
+            context = context + (values.flatten(2) @ attention.transpose(1, 2))[..., None]
         return features + self.project(context), affinity
 
 

@@ -34,6 +34,7 @@ class DenseBranch(nn.Module):
         output_stride: input pixels per feature pixel. The published dilations 6, 12 and 18 belong
             to stride 8; at 16 they are halved, so that they span the same pixels of the image.
         with_affinity: False leaves the task affinity and the enhancement out.
+        with_unary: the enhancement has a unary affinity, too.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class DenseBranch(nn.Module):
         dense_channels: int = 128,
         output_stride: int = 8,
         with_affinity: bool = True,
+        with_unary: bool = False,
     ) -> None:
         super().__init__()
         first, second, third = (dilation * 8 // output_stride for dilation in (6, 12, 18))
         self.reduce = _dilated(channels, dense_channels, first)
         self.widen = _dilated(dense_channels, dense_channels, second)
-        self.affinity = TaskAffinity(dense_channels) if with_affinity else None
+        self.affinity = (
+            TaskAffinity(dense_channels, with_unary=with_unary) if with_affinity else None
+        )
         self.decode = _dilated(dense_channels, dense_channels, third)
         self.predict = nn.Conv2d(dense_channels, outputs, 1, bias=False)
         nn.init.xavier_uniform_(self.predict.weight)

@@ -1,6 +1,7 @@
 """The multi-task network of AuxSegNet: one backbone, up to three tasks, a cross-task affinity."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,8 @@ class Outputs:
         cam: (B, C, h, w), unbounded, None without the classification branch.
         segmentation, refined_segmentation: (B, C + 1, h, w) logits, index 0 = background.
         saliency, refined_saliency: (B, 1, h, w) logits, None without the saliency branch.
-        affinity: (B, N, N) that refined them, None without one; then the refined logits are the
-            initial ones.
+        affinity: (B, N, N) that refined them, transposed where the network does so; None without
+            one: then the refined logits are the initial ones.
     """
 
     class_logits: Tensor | None
@@ -65,10 +66,17 @@ class AuxSegNet(nn.Module):
         branches: str = "all",
         affinity: str = "cross-task",
         dense_channels: int = 128,
+        transpose_affinity: bool = False,
     ) -> None:
         super().__init__()
-        has_saliency = branches in ("seg+sal", "all")
         self.backbone = backbone
+        self.transpose_affinity = transpose_affinity
+        shared: dict[str, Any] = {
+            "dense_channels": dense_channels,
+            "output_stride": backbone.output_stride,
+            "with_unary": affinity == "dual",
+        }
+        is_cross_task = affinity in ("cross-task", "dual")
         self.classification = (
             ClassificationHead(backbone.channels, num_classes)
             if branches in ("seg+cls", "all")
@@ -77,22 +85,17 @@ class AuxSegNet(nn.Module):
         self.segmentation = DenseBranch(
             backbone.channels,
             num_classes + 1,
-            dense_channels=dense_channels,
-            output_stride=backbone.output_stride,
-            with_affinity=affinity in ("seg", "cross-task"),
+            with_affinity=is_cross_task or affinity == "seg",
+            **shared,
         )
         self.saliency = (
             DenseBranch(
-                backbone.channels,
-                1,
-                dense_channels=dense_channels,
-                output_stride=backbone.output_stride,
-                with_affinity=affinity in ("sal", "cross-task"),
+                backbone.channels, 1, with_affinity=is_cross_task or affinity == "sal", **shared
             )
-            if has_saliency
+            if branches in ("seg+sal", "all")
             else None
         )
-        self.cross_task = CrossTaskAffinity() if affinity == "cross-task" else None
+        self.cross_task = CrossTaskAffinity() if is_cross_task else None
 
     def forward(self, images: Tensor) -> Outputs:
         """Normalised images (B, 3, H, W) to all outputs."""
@@ -109,6 +112,8 @@ class AuxSegNet(nn.Module):
             affinity = self.cross_task(segmentation_affinity, saliency_affinity)
         else:
             affinity = segmentation_affinity if saliency_affinity is None else saliency_affinity
+        if affinity is not None and self.transpose_affinity:
+            affinity = affinity.transpose(1, 2)
         return Outputs(
             class_logits=class_logits,
             cam=cam,
@@ -127,6 +132,7 @@ def build_network(
     output_stride: int = 16,
     branches: str = "all",
     affinity: str = "cross-task",
+    transpose_affinity: bool = False,
     dense_channels: int = 128,
     freeze_batch_norm: bool = True,
     frozen_stride: int = 1,
@@ -138,7 +144,10 @@ def build_network(
         num_classes: C, foreground classes.
         output_stride: input pixels per feature pixel, 8 or 16.
         branches: seg, seg+cls, seg+sal or all.
-        affinity: none, seg, sal or cross-task: which affinity refines the dense predictions.
+        affinity: none, seg, sal, cross-task or dual (cross-task with AuxSegNet+'s unary affinity in
+            the features): which affinity refines the dense predictions.
+        transpose_affinity: transpose the affinity before it is applied, as the paper writes it; the
+            paper's reference code does not.
         dense_channels: D, channels of the dense branches.
         freeze_batch_norm: keep the backbone's batch norm as loaded.
         frozen_stride: keep the backbone's layers up to this stride as loaded; 1 = none.
@@ -153,7 +162,12 @@ def build_network(
         frozen_stride=frozen_stride,
     )
     return AuxSegNet(
-        body, num_classes, branches=branches, affinity=affinity, dense_channels=dense_channels
+        body,
+        num_classes,
+        branches=branches,
+        affinity=affinity,
+        dense_channels=dense_channels,
+        transpose_affinity=transpose_affinity,
     )
 
 

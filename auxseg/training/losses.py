@@ -51,7 +51,8 @@ def multi_task_losses(outputs: Outputs, batch: Mapping[str, Tensor], options: Tr
         target = batch[task]
         initial, refined = getattr(outputs, task), getattr(outputs, f"refined_{task}")
         losses[task] = weight * loss(initial, target)
-        if outputs.affinity is not None:
+        constrained = task == "segmentation" or options.constraints == "both"
+        if outputs.affinity is not None and constrained:
             losses[f"refined_{task}"] = weight * loss(refined, target)
     return losses
 

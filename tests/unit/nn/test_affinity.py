@@ -32,6 +32,21 @@ def test_task_affinity_is_the_softmax_of_theta_times_phi_and_enhances_the_featur
     assert np.allclose(enhanced[0].detach().reshape(5, 12), result, atol=1e-5)
 
 
+def test_a_unary_affinity_adds_one_context_for_all_positions():
+    torch.manual_seed(0)
+    layer = TaskAffinity(5, with_unary=True)
+    features = torch.randn(1, 5, 3, 4)
+    flat = features.numpy().reshape(5, 12)
+
+    enhanced, affinity = layer(features)
+
+    attention = softmax(one_by_one(layer.unary, flat), axis=1)  # (1, 12)
+    values = one_by_one(layer.value, flat)
+    context = (affinity[0].detach().numpy() @ values.T).T + values @ attention.T
+    result = flat + one_by_one(layer.project, context)
+    assert np.allclose(enhanced[0].detach().reshape(5, 12), result, atol=1e-5)
+
+
 def test_rows_of_a_task_affinity_add_up_to_one():
     _, affinity = TaskAffinity(4)(torch.randn(2, 4, 3, 3))
 

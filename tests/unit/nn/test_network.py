@@ -10,11 +10,10 @@ from auxseg.nn.network import AuxSegNet, build_network, normalise
 CLASSES = 3
 
 
-def network(branches: str = "all", affinity: str = "cross-task") -> AuxSegNet:
+def network(branches: str = "all", affinity: str = "cross-task", **options) -> AuxSegNet:
     torch.manual_seed(0)
-    return build_network(
-        "test_efficientnet", CLASSES, branches=branches, affinity=affinity, dense_channels=8
-    ).eval()
+    shape = {"branches": branches, "affinity": affinity, "dense_channels": 8}
+    return build_network("test_efficientnet", CLASSES, **shape, **options).eval()
 
 
 def images() -> torch.Tensor:
@@ -71,6 +70,27 @@ def test_one_tasks_affinity_refines_both_tasks(affinity):
 
     assert torch.allclose(outputs.affinity.sum(dim=2), torch.ones(2, 24), atol=1e-5)
     assert torch.allclose(outputs.refined_saliency, outputs.propagate(outputs.saliency))
+
+
+def test_the_dual_affinity_is_the_cross_task_one_of_features_with_global_context():
+    plain, dual = network(), network(affinity="dual")
+    assert {name for name, _ in dual.named_parameters()} - {
+        name for name, _ in plain.named_parameters()
+    } == {f"{task}.affinity.unary.{part}" for task in ("segmentation", "saliency")
+          for part in ("weight", "bias")}  # fmt: skip
+
+    dual.load_state_dict(plain.state_dict(), strict=False)
+
+    assert not torch.allclose(dual(images()).segmentation, plain(images()).segmentation)
+    assert torch.allclose(dual(images()).affinity, plain(images()).affinity)
+
+
+def test_a_transposed_affinity_refines_transposed():
+    as_coded, as_written = network()(images()), network(transpose_affinity=True)(images())
+
+    assert torch.equal(as_written.affinity, as_coded.affinity.transpose(1, 2))
+    expected = propagate(as_written.affinity, as_coded.segmentation)
+    assert torch.allclose(as_written.refined_segmentation, expected)
 
 
 def test_images_are_normalised_as_the_backbone_was_trained():

@@ -76,6 +76,14 @@ def test_all_five_losses_are_there_and_weighted():
     assert total(plain).item() == pytest.approx(sum(v.item() for v in plain.values()))
 
 
+def test_constraints_on_segmentation_alone_leave_refined_saliency_without_a_loss():
+    losses = multi_task_losses(outputs(), BATCH, TrainJob(constraints="seg"))
+
+    assert losses.keys() == {
+        "classification", "segmentation", "refined_segmentation", "saliency"
+    }  # fmt: skip
+
+
 def test_absent_branches_and_affinity_leave_their_losses_out():
     job = TrainJob(model=ModelOptions(branches="seg+cls", affinity="none"))
 
