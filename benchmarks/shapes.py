@@ -74,7 +74,13 @@ def best_threshold(run: Path) -> float:
         counts = Confusion(classes + 1)
         with tempfile.TemporaryDirectory() as folder:
             labels = Path(folder) / "labels.h5"
-            seed.run(options, cam=run / "cam.h5", saliency=run / "saliency.h5", labels=labels)
+            seed.run(
+                options,
+                index=run / "index.h5",
+                cam=run / "cam.h5",
+                saliency=run / "saliency.h5",
+                labels=labels,
+            )
             with MapReader(run / "masks.h5") as masks, MapReader(labels) as found:
                 for image_id, values in found.items():
                     counts.add(masks.read(image_id), values)

@@ -2,16 +2,35 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from auxseg.config.base import Scales, Section, Threshold
 
 
 class CamOptions(Section):
-    """Class activation maps of the classifier."""
+    """Class activation maps, of the classifier or of any other method."""
 
+    source: Literal["classifier", "maps"] = Field(
+        "classifier", description="the classifier's CAMs, or maps of another method from files"
+    )
+    maps: str | None = Field(
+        None,
+        description="folder of another method's maps, for source: maps (see auxseg cam --help)",
+    )
     scales: Scales = Field((0.5, 1.0, 1.5, 2.0), description="image scales to average over")
     flip: bool = Field(True, description="average with the mirrored image")
+
+    @model_validator(mode="after")
+    def _maps_need_a_folder(self) -> "CamOptions":
+        if self.source == "maps" and self.maps is None:
+            raise ValueError("source 'maps' needs cam.maps: the folder of the maps")
+        return self
+
+    def narrowed(self) -> "CamOptions":
+        """Without the options of the source that is not used: they must not rerun anything."""
+        if self.source == "maps":
+            return CamOptions(source="maps", maps=self.maps)
+        return CamOptions(scales=self.scales, flip=self.flip)
 
 
 class FusionOptions(Section):
@@ -27,6 +46,15 @@ class SeedOptions(FusionOptions):
     use_saliency: bool = Field(
         True, description="false = CAM alone decides, nothing is ignored: a baseline"
     )
+    labels: str | None = Field(
+        None,
+        description="folder of another method's pseudo labels, taken instead (PNG named as the "
+        "images: 0 background, k = the k-th class, 255 ignored)",
+    )
+
+    def narrowed(self) -> "SeedOptions":
+        """The folder alone where there is one: the others must not rerun anything."""
+        return self if self.labels is None else SeedOptions(labels=self.labels)
 
 
 class SaliencyCrfOptions(Section):

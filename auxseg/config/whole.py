@@ -92,7 +92,7 @@ STAGE_OPTIONS: dict[str, type[Section]] = {
 def stage_options(config: Config, stage: str) -> Section:
     """What `stage` reads of the configuration, and nothing else."""
     section = getattr(config, stage)
-    if stage in ("index", "refine"):
+    if stage in ("index", "cam", "seed", "refine"):
         return section.narrowed()
     if stage == "saliency" and section.source == "maps":
         return SaliencyOptions(source="maps", maps=section.maps)

@@ -1,53 +1,84 @@
-"""Multi-scale, mirrored class activation maps of each training image's own classes.
+"""Class activation maps of each training image's own classes, from the classifier or from files.
 
-Reads:  index.h5, classifier/weights.safetensors and the training images.
-Writes: cam.h5: (K, H/4, W/4) float16 in [0, 1] an image, its K classes in attribute "classes".
+Reads:  index.h5, and for cam.source: classifier its weights.safetensors and the training images
+        (multi-scale, mirrored); or for cam.source: maps, in the folder cam.maps, for every training
+        image a .npy file, an .h5 file with data set "cam", or a folder of grey pictures named by
+        class, each named as the image. Arrays are (K, h, w) of the image's own K classes in the
+        order of the index, or (C, h, w) of all. Negative values count as 0.
+Writes: cam.h5: (K, h, w) float16 in [0, 1] an image, each map divided by its maximum, the K classes
+        in attribute "classes"; the classifier's are a quarter of the image's size.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from auxseg.config import CamOptions, to_json
-from auxseg.datasets.index_file import read_index
-from auxseg.nn.inference import average_maps
-from auxseg.nn.network import Classifier
-from auxseg.nn.weights import load_classifier
+from auxseg.datasets.index_file import Entry, Index, read_index
+from auxseg.datasets.other_methods import cam_of, find_all, read_cam
+from auxseg.errors import UserError
 from auxseg.ops.cam import normalise_cam
-from auxseg.runtime import Runtime, place, progress
+from auxseg.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
 
 _SHRINK = 4
 
 
-def run(options: CamOptions, *, index: Path, weights: Path, cam: Path, runtime: Runtime) -> None:
+def run(
+    options: CamOptions,
+    *,
+    index: Path,
+    cam: Path,
+    runtime: Runtime,
+    weights: Path | None = None,
+) -> None:
     """Write cam.h5; continues an interrupted run."""
     table = read_index(index)
+    inputs = {"index": file_digest(index)}
+    if options.source == "classifier":
+        if weights is None:
+            raise UserError("cam.source: classifier needs --weights, the file of stage classify.")
+        inputs["weights"] = file_digest(weights)
+        cam_of_entry = _by_classifier(weights, table, options, runtime)
+    else:
+        cam_of_entry = _from_files(Path(options.maps or ""), table)
     entries = {entry.id: entry for entry in table.split("train")}
-    classifier, _ = load_classifier(weights, table.classes)
-    place(classifier, runtime)
-    header = Header(
-        "cam", to_json(options), {"index": file_digest(index), "weights": file_digest(weights)}
-    )
-    with MapWriter(cam, header) as writer:
+    header = Header("cam", to_json(options), inputs)
+    # Files have no digest, so maps of an interrupted run may be those of other files.
+    with MapWriter(cam, header, resume=options.source != "maps") as writer:
         missing = writer.missing(entries)
         for image_id in progress(missing, "cam", len(missing)):
-            entry = entries[image_id]
-            classes = np.flatnonzero(entry.labels)
-            maps = average_maps(
-                entry.photograph(),
-                classifier.backbone,
-                partial(_positive_cam, classifier, classes),
-                scales=options.scales,
-                flip=options.flip,
-                size=(-(-entry.height // _SHRINK), -(-entry.width // _SHRINK)),
-            )
-            writer.put(image_id, normalise_cam(maps).astype(np.float16), classes=classes)
+            maps = normalise_cam(cam_of_entry(entries[image_id])).astype(np.float16)
+            writer.put(image_id, maps, classes=np.flatnonzero(entries[image_id].labels))
 
 
-def _positive_cam(
-    classifier: Classifier, classes: np.ndarray, images: torch.Tensor
-) -> torch.Tensor:
-    return classifier.cam(images)[:, classes].relu()
+def _from_files(folder: Path, table: Index) -> Callable[[Entry], np.ndarray]:
+    files = find_all(table.split("train"), partial(cam_of, folder), "CAM", str(folder))
+    return lambda entry: read_cam(files[entry.id], entry, table.classes)
+
+
+def _by_classifier(
+    weights: Path, table: Index, options: CamOptions, runtime: Runtime
+) -> Callable[[Entry], np.ndarray]:
+    """A function from an entry to the rectified CAMs of its classes, averaged over scales."""
+    from auxseg.nn.inference import average_maps  # here: files need no torch
+    from auxseg.nn.weights import load_classifier
+    from auxseg.runtime import place
+
+    classifier, _ = load_classifier(weights, table.classes)
+    place(classifier, runtime)
+
+    def cam_of_entry(entry: Entry) -> np.ndarray:
+        own = np.flatnonzero(entry.labels)
+        return average_maps(
+            entry.photograph(),
+            classifier.backbone,
+            lambda images: classifier.cam(images)[:, own].relu(),
+            scales=options.scales,
+            flip=options.flip,
+            size=(-(-entry.height // _SHRINK), -(-entry.width // _SHRINK)),
+        )
+
+    return cam_of_entry

@@ -13,13 +13,11 @@ import numpy as np
 
 from auxseg.config import SaliencyOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
-from auxseg.errors import UserError, listing
-from auxseg.images import fit, image_size, read_saliency
+from auxseg.datasets.other_methods import find_all, picture_of, read_matching_saliency
+from auxseg.errors import UserError
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import Runtime, progress
 from auxseg.store import Header, MapWriter, file_digest
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 
 
 def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runtime) -> None:
@@ -27,50 +25,27 @@ def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runti
     entries = {entry.id: entry for entry in read_index(index).split("train")}
     inputs = {"index": file_digest(index)}
     if options.source == "maps":
-        files = _map_files(entries, options.maps)
-        saliency_of: Callable[[Entry], np.ndarray] = partial(_from_file, files)
+        saliency_of = _from_files(list(entries.values()), options.maps)
     else:
         model = _model_file(options)
         inputs["model"] = file_digest(model)
         saliency_of = _from_model(model, options, runtime.threads)
     header = Header("saliency", to_json(options), inputs)
-    with MapWriter(saliency, header) as writer:
+    # Files have no digest, so maps of an interrupted run may be those of other files.
+    with MapWriter(saliency, header, resume=options.source != "maps") as writer:
         missing = writer.missing(entries)
         for image_id in progress(missing, "saliency", len(missing)):
             writer.put(image_id, saliency_of(entries[image_id]))
 
 
-def _map_files(entries: dict[str, Entry], folder: str | None) -> dict[str, Path]:
-    """Every training image's map; all that are missing are listed at once."""
-    found = {i: _map_file(entry, folder) for i, entry in entries.items()}
-    faults = [f"no map for image {i!r}" for i, path in found.items() if path is None]
-    if faults:
-        place = folder or "the data set (saliency.maps is not set)"
-        raise listing(faults, f"saliency maps in {place} are incomplete")
-    return {i: path for i, path in found.items() if path is not None}
-
-
-def _map_file(entry: Entry, folder: str | None) -> Path | None:
+def _from_files(entries: list[Entry], folder: str | None) -> Callable[[Entry], np.ndarray]:
+    """A function from an entry to its map in the folder, or among those of the data set."""
     if folder is None:
-        return entry.saliency
-    for name in dict.fromkeys((entry.id, entry.image.stem)):
-        for suffix in _SUFFIXES:
-            path = Path(folder) / f"{name}{suffix}"
-            if path.is_file():
-                return path
-    return None
-
-
-def _from_file(files: dict[str, Path], entry: Entry) -> np.ndarray:
-    path = files[entry.id]
-    values = read_saliency(path)
-    height, width = image_size(entry.image)
-    if values.shape != (height, width):
-        raise UserError(
-            f"{path}: {values.shape[1]} x {values.shape[0]} pixels, but image {entry.id!r} has "
-            f"{width} x {height}; make the map from that very image."
-        )
-    return fit(values, entry.size)
+        place = "the data set (saliency.maps is not set)"
+        files = find_all(entries, lambda entry: entry.saliency, "saliency map", place)
+    else:
+        files = find_all(entries, partial(picture_of, Path(folder)), "saliency map", folder)
+    return lambda entry: read_matching_saliency(files[entry.id], entry)
 
 
 def _model_file(options: SaliencyOptions) -> Path:

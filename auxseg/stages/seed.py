@@ -1,43 +1,75 @@
-"""Fuses class activation maps and coarse saliency into the first pseudo labels.
+"""The first pseudo labels: class activation maps fused with coarse saliency, or another method's.
 
-Reads:  cam.h5, saliency.h5.
+Reads:  index.h5, cam.h5 and saliency.h5; or index.h5 and the PNG files in the folder seed.labels.
 Writes: round0/labels.h5: (H, W) uint8 an image: 0 background, k + 1 = class k, 255 ignored.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from auxseg.config import SeedOptions, to_json
+from auxseg.datasets.index_file import Entry, read_index
+from auxseg.datasets.other_methods import find_all, picture_of, read_labels
+from auxseg.errors import UserError
 from auxseg.ops.fusion import fuse
 from auxseg.ops.saliency import from_bytes
 from auxseg.runtime import progress
 from auxseg.store import Header, MapReader, MapWriter, file_digest
 
+LabelOf = Callable[[Entry], np.ndarray]
 
-def run(options: SeedOptions, *, cam: Path, saliency: Path, labels: Path) -> None:
+
+def run(
+    options: SeedOptions,
+    *,
+    index: Path,
+    labels: Path,
+    cam: Path | None = None,
+    saliency: Path | None = None,
+) -> None:
     """Write round0/labels.h5; continues an interrupted run."""
-    header = Header(
-        "labels",
-        to_json(options),
-        {"cam": file_digest(cam), "saliency": file_digest(saliency)},
-    )
-    with (
-        MapReader(cam, "cam") as cams,
-        MapReader(saliency, "saliency") as saliencies,
-        MapWriter(labels, header) as writer,
-    ):
-        missing = writer.missing(cams.ids())
+    entries = {entry.id: entry for entry in read_index(index).split("train")}
+    inputs = {"index": file_digest(index)}
+    if options.labels is not None:
+        source = _from_files(Path(options.labels), list(entries.values()))
+    elif cam is None or saliency is None:
+        raise UserError("seed needs --cam and --saliency, unless seed.labels names a folder.")
+    else:
+        inputs |= {"cam": file_digest(cam), "saliency": file_digest(saliency)}
+        source = _by_fusion(cam, saliency, options)
+    header = Header("labels", to_json(options), inputs)
+    # Files have no digest, so maps of an interrupted run may be those of other files.
+    resume = options.labels is None
+    with source as label_of, MapWriter(labels, header, resume=resume) as writer:
+        missing = writer.missing(entries)
         for image_id in progress(missing, "seed", len(missing)):
-            salient = from_bytes(saliencies.read(image_id))
-            height, width = salient.shape
-            maps = cams.read(image_id).astype(np.float32)
-            label = fuse(
-                np.stack([cv2.resize(map_, (width, height)) for map_ in maps]),
-                np.asarray(cams.map_attributes(image_id)["classes"]),
+            writer.put(image_id, label_of(entries[image_id]))
+
+
+@contextmanager
+def _from_files(folder: Path, entries: list[Entry]) -> Iterator[LabelOf]:
+    files = find_all(entries, partial(picture_of, folder), "pseudo label", str(folder))
+    yield lambda entry: read_labels(files[entry.id], entry)
+
+
+@contextmanager
+def _by_fusion(cam: Path, saliency: Path, options: SeedOptions) -> Iterator[LabelOf]:
+    with MapReader(cam, "cam") as cams, MapReader(saliency, "saliency") as saliencies:
+
+        def label_of(entry: Entry) -> np.ndarray:
+            salient = from_bytes(saliencies.read(entry.id, entry.size))
+            maps = cams.read(entry.id).astype(np.float32)
+            return fuse(
+                np.stack([cv2.resize(map_, entry.size[::-1]) for map_ in maps]),
+                np.asarray(cams.map_attributes(entry.id)["classes"]),
                 salient if options.use_saliency else None,
                 cam_threshold=options.cam_threshold,
                 saliency_threshold=options.saliency_threshold,
             )
-            writer.put(image_id, label)
+
+        yield label_of

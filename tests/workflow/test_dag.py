@@ -149,6 +149,18 @@ def test_refinement_always_starts_from_the_coarse_saliency(fresh):
     assert "--saliency results/shapes/saliency.h5" in planned(fresh)["refine 2"]
 
 
+def test_maps_of_another_method_need_no_classifier(fresh):
+    jobs = planned(fresh, "cam", cam={"source": "maps", "maps": "theirs"})
+    assert sorted(jobs) == ["cam", "index"]
+    assert "--weights" not in jobs["cam"]
+
+
+def test_labels_of_another_method_need_neither_cam_nor_saliency(fresh):
+    jobs = planned(fresh, "seed", seed={"labels": "theirs"})
+    assert sorted(jobs) == ["index", "seed"]
+    assert not {"--cam", "--saliency"} & set(jobs["seed"].split())
+
+
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
     for job, text in planned(fresh, train={"labels": "masks"}).items():

@@ -40,6 +40,21 @@ def file_if_there(path):
     return path if path is not None and Path(path).is_file() else []
 
 
+def folder_state(folder):
+    """What a folder that the configuration names holds, as a param: a change reruns its stage."""
+    return folder_digest(Path(name) for name in [folder] if name)
+
+
+def cam_weights(wildcards):
+    """The classifier, unless another method's CAMs are taken."""
+    return "<run>/classifier/weights.safetensors" if CONFIG.cam.source == "classifier" else []
+
+
+def fused(path):
+    """An input of the fusion, unless another method's labels are taken."""
+    return path if CONFIG.seed.labels is None else []
+
+
 def every_round(path):
     """A path with {round}, once for each training."""
     return expand(path, round=range(CONFIG.rounds))

@@ -45,7 +45,7 @@ rule saliency:
         gpu=0,
     params:
         options=options("saliency"),
-        maps=folder_digest(Path(maps) for maps in [CONFIG.saliency.maps] if maps),
+        maps=folder_state(CONFIG.saliency.maps),
     shell:
         "auxseg saliency --index {input.index} --saliency {output.saliency}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

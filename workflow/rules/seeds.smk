@@ -30,7 +30,7 @@ rule classify:
 rule cam:
     input:
         index="<run>/index.h5",
-        weights="<run>/classifier/weights.safetensors",
+        weights=cam_weights,
     output:
         cam="<run>/cam.h5",
     log:
@@ -46,15 +46,18 @@ rule cam:
         gpu=0,
     params:
         options=options("cam"),
+        maps=folder_state(CONFIG.cam.maps if CONFIG.cam.source == "maps" else None),
+        weights=optional_flag("weights"),
     shell:
-        "auxseg cam --index {input.index} --weights {input.weights} --cam {output.cam}"
+        "auxseg cam --index {input.index} {params.weights} --cam {output.cam}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
 rule seed:
     input:
-        cam="<run>/cam.h5",
-        saliency="<run>/saliency.h5",
+        index="<run>/index.h5",
+        cam=fused("<run>/cam.h5"),
+        saliency=fused("<run>/saliency.h5"),
     output:
         labels="<run>/round0/labels.h5",
     log:
@@ -70,6 +73,10 @@ rule seed:
         gpu=0,
     params:
         options=options("seed"),
+        labels=folder_state(CONFIG.seed.labels),
+        cam=optional_flag("cam"),
+        saliency=optional_flag("saliency"),
     shell:
-        "auxseg seed --cam {input.cam} --saliency {input.saliency} --labels {output.labels}"
+        "auxseg seed --index {input.index} {params.cam} {params.saliency}"
+        " --labels {output.labels}"
         " --options {params.options:q} 2>&1 | tee {log}"

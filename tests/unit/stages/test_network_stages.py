@@ -59,6 +59,7 @@ def finished(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     seed.run(
         SeedOptions(),
+        index=folder / "index.h5",
         cam=folder / "cam.h5",
         saliency=folder / "saliency.h5",
         labels=folder / "round0/labels.h5",

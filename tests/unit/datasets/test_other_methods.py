@@ -1,0 +1,103 @@
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg.datasets.index_file import Entry
+from auxseg.datasets.other_methods import cam_of, read_cam
+from auxseg.errors import UserError
+
+CLASSES = ("cat", "cow", "dog", "horse")
+OWN = [1, 3]
+MAPS = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    """A photograph of 30 x 50 that shows a cow and a horse."""
+    image = tmp_path / "IMG 7.jpg"
+    Image.new("RGB", (50, 30)).save(image)
+    return Entry("shelf/IMG 7", "train", image, 30, 50, np.isin(np.arange(4), OWN), None)
+
+
+def read(entry: Entry, folder: Path) -> np.ndarray:
+    path = cam_of(folder, entry)
+    assert path is not None
+    return read_cam(path, entry, CLASSES)
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3], OWN], ids=["all classes", "own classes"])
+@pytest.mark.parametrize("suffix", [".npy", ".h5"])
+def test_an_array_of_all_or_of_the_own_classes_gives_the_own(entry, tmp_path, suffix, rows):
+    path = tmp_path / f"IMG 7{suffix}"
+    if suffix == ".npy":
+        np.save(path, MAPS[rows])
+    else:
+        with h5py.File(path, "w") as file:
+            file["cam"] = MAPS[rows]
+
+    assert np.array_equal(read(entry, tmp_path), MAPS[OWN])
+
+
+def test_grey_pictures_named_by_class_give_the_own(entry, tmp_path):
+    folder = tmp_path / "shelf/IMG 7"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(CLASSES):
+        Image.fromarray(np.full((6, 10), 10 * number, np.uint8)).save(folder / f"{name}.png")
+
+    assert read(entry, tmp_path)[:, 0, 0].tolist() == [10, 30]
+
+
+def test_a_missing_picture_of_a_class_is_named(entry, tmp_path):
+    (tmp_path / "shelf/IMG 7").mkdir(parents=True)
+
+    with pytest.raises(UserError, match=r"no picture of class 'cow'; name them cow\.png"):
+        read(entry, tmp_path)
+
+
+def test_without_a_file_there_is_nothing(entry, tmp_path):
+    assert cam_of(tmp_path, entry) is None
+
+
+@pytest.mark.parametrize(
+    ("maps", "sentence"),
+    [
+        (MAPS[:3], r"an array \(3, 3, 5\), where \(2, h, w\) .* or \(4, h, w\)"),
+        (MAPS[0], r"an array \(3, 5\)"),
+        (np.full((2, 3, 5), np.nan), "not finite"),
+        (np.zeros((2, 5, 5)), "maps of 5 x 5 cannot be those of an image of 50 x 30"),
+    ],
+)
+def test_an_array_that_cannot_be_is_refused(entry, tmp_path, maps, sentence):
+    np.save(tmp_path / "IMG 7.npy", maps)
+
+    with pytest.raises(UserError, match=sentence):
+        read(entry, tmp_path)
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_pickled_objects_are_refused_and_not_run(entry, tmp_path, capsys):
+    np.save(tmp_path / "IMG 7.npy", np.array({"cow": Hostile()}), allow_pickle=True)
+
+    with pytest.raises(UserError, match=r"IMG 7\.npy: not a plain array"):
+        read(entry, tmp_path)
+
+    (tmp_path / "IMG 7.npy").write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(UserError, match=r"IMG 7\.npy: not a plain array"):
+        read(entry, tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_promises_more_than_memory_holds_is_refused(entry, tmp_path):
+    with h5py.File(tmp_path / "IMG 7.h5", "w") as file:
+        file.create_dataset("cam", shape=(2, 10**6, 10**6), chunks=(1, 64, 64), dtype="f4")
+
+    with pytest.raises(UserError, match="are more than the limit of"):
+        read(entry, tmp_path)
