@@ -120,7 +120,8 @@ def main() -> None:
 
 
 def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
-    kind = click.INT if hint is int else click.Path(path_type=Path)
+    kinds: dict[Any, click.ParamType] = {int: click.INT, str | None: click.STRING}
+    kind = kinds.get(hint, click.Path(path_type=Path))
     required = parameter.default is inspect.Parameter.empty
     flag = "--" + parameter.name.replace("_", "-")
     return click.Option([flag], type=kind, required=required, default=None)
@@ -152,6 +153,28 @@ def import_foreign(source: Path, target: Path, classes: str | None) -> None:
 
     names = [name.strip() for name in classes.split(",")] if classes else None
     print(import_weights(source, target, names))
+
+
+@cli.command()
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--index", type=click.Path(path_type=Path), required=True, help="The run's index.h5.")
+@click.option("--variant", default="multiscale+crf", help="Which of the predictions' variants.")
+def submission(predictions: Path, archive: Path, index: Path, variant: str) -> None:
+    """Write PREDICTIONS of VOC's test images as the ARCHIVE (.tar.gz) that VOC's server takes."""
+    from auxseg.submission import write_submission
+
+    print(write_submission(predictions, archive, index, variant))
+
+
+@cli.command("check-submission")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--index", type=click.Path(path_type=Path), required=True, help="The run's index.h5.")
+def check_archive(archive: Path, index: Path) -> None:
+    """Check an ARCHIVE for VOC's server: names, sizes and indices of all test images."""
+    from auxseg.submission import check_submission
+
+    print(f"{archive}: {check_submission(archive, index)} masks, ready to be submitted")
 
 
 def _aligned(figures: "RoundTable") -> Iterator[str]:

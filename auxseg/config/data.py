@@ -30,6 +30,9 @@ class VocOptions(Section):
     root: str = Field("VOCdevkit/VOC2012", description="folder with JPEGImages/, ImageSets/, ...")
     train_list: str = Field("train_aug", description="list in ImageSets/Segmentation to train on")
     val_list: str = Field("val", description="list in ImageSets/Segmentation to evaluate on")
+    test_list: str | None = Field(
+        None, description="list of images without public masks, for a submission; null = none"
+    )
     labels: Literal["xml", "csv", "masks"] = Field(
         "xml", description="where image-level labels come from: Annotations/, a CSV, or the masks"
     )

@@ -13,8 +13,8 @@ def label_files(options: IndexOptions) -> list[Path]:
     files: list[Path] = []
     if options.dataset == "voc" and options.voc is not None:
         root = Path(options.voc.root)
-        lists = (options.voc.train_list, options.voc.val_list)
-        files += [root / "ImageSets" / "Segmentation" / f"{name}.txt" for name in lists]
+        lists = (options.voc.train_list, options.voc.val_list, options.voc.test_list)
+        files += [root / "ImageSets" / "Segmentation" / f"{name}.txt" for name in lists if name]
         if options.voc.labels == "csv":
             files.append(root / options.voc.labels_csv)
     elif options.dataset == "coco" and options.coco is not None:

@@ -26,7 +26,7 @@ LabelReader = Callable[[str], set[str]]
 
 
 def load(options: VocOptions) -> Dataset:
-    """Read both lists and the image-level labels of their images.
+    """Read the lists and the image-level labels of their images.
 
     Raises:
         UserError: root, a list or labels_csv is missing, or a chosen class is not one of VOC's.
@@ -43,10 +43,12 @@ def load(options: VocOptions) -> Dataset:
     table = _index_table(classes)
     records = []
     for image_id, (split, place) in ids.items():
-        labels = _labels(labels_of, image_id, classes, place, faults)
+        labels, mask = None, None
+        if split != "test":  # nothing is published of the test images
+            labels = _labels(labels_of, image_id, classes, place, faults)
+            mask = _mask_reader(root, image_id, table)
         if split == "train" and labels == ():
             faults.append(f"{place}: {image_id!r} has none of the chosen classes; remove the line.")
-        mask = _mask_reader(root, image_id, table)
         photo = root / "JPEGImages" / f"{image_id}.jpg"
         records.append(Record(image_id, split, photo, labels or (), mask))
     palette = voc_palette(len(VOC_CLASSES) + 1)
@@ -70,7 +72,10 @@ def _chosen_classes(options: VocOptions) -> tuple[str, ...]:
 def _read_lists(root: Path, options: VocOptions, faults: list[str]) -> dict[str, tuple[str, str]]:
     """Image id -> (split, `list line n`), each id once."""
     ids: dict[str, tuple[str, str]] = {}
-    for split, name in (("train", options.train_list), ("val", options.val_list)):
+    lists = {"train": options.train_list, "val": options.val_list, "test": options.test_list}
+    for split, name in lists.items():
+        if name is None:
+            continue
         path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
         lines = read_list(path)
         if not lines:

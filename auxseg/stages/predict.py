@@ -1,6 +1,7 @@
-"""Segments the evaluation split: single scale, multi-scale, and multi-scale with a dense CRF.
+"""Segments a split: single scale, multi-scale, and multi-scale with a dense CRF.
 
-Reads:  index.h5, round{r}/weights.safetensors and the images of split val (train if there is none).
+Reads:  index.h5, round{r}/weights.safetensors and the images of the split: val unless another is
+        asked for, train if there is no val.
 Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 = class k; the root
         attribute "variants" names the V planes.
 """
@@ -27,11 +28,18 @@ Job = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def run(
-    options: PredictOptions, *, index: Path, weights: Path, predictions: Path, runtime: Runtime
+    options: PredictOptions,
+    *,
+    index: Path,
+    weights: Path,
+    predictions: Path,
+    runtime: Runtime,
+    split: str | None = None,
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
     table = read_index(index)
-    split, entries = evaluation_split(table)
+    split = split or evaluation_split(table)
+    entries = {entry.id: entry for entry in table.split(split)}
     network, _ = load_network(weights, table.classes)
     place(network, runtime, shares_cores=options.use_crf)
     variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
@@ -52,10 +60,9 @@ def run(
             writer.put(image_id, planes)
 
 
-def evaluation_split(index: Index) -> tuple[str, dict[str, Entry]]:
-    """Split val, or train for photographs without one: its name and entries by id."""
-    split = "val" if any(entry.split == "val" for entry in index.entries) else "train"
-    return split, {entry.id: entry for entry in index.split(split)}
+def evaluation_split(index: Index) -> str:
+    """Split val, or train for photographs without one."""
+    return "val" if any(entry.split == "val" for entry in index.entries) else "train"
 
 
 def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> Iterator[Job]:

@@ -161,6 +161,13 @@ def test_labels_of_another_method_need_neither_cam_nor_saliency(fresh):
     assert not {"--cam", "--saliency"} & set(jobs["seed"].split())
 
 
+def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
+    jobs = planned(fresh, "submission")
+    assert "round1/weights.safetensors" in jobs["predict_test"]
+    assert "--split test" in jobs["predict_test"]
+    assert "results/shapes/submission/comp6_test_cls.tar.gz" in jobs["submission"]
+
+
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
     for job, text in planned(fresh, train={"labels": "masks"}).items():

@@ -77,6 +77,11 @@ def last_weights(wildcards):
     return f"<run>/round{int(wildcards.round) - 1}/weights.safetensors"
 
 
+def final_weights(wildcards):
+    """The network of the last round."""
+    return f"<run>/round{CONFIG.rounds - 1}/weights.safetensors"
+
+
 def initial_weights(wildcards):
     """Where a round's training starts: the classifier, then the network of the round before."""
     if int(wildcards.round) == 0:

@@ -224,3 +224,14 @@ def test_real_photographs_have_the_published_counts_and_masks(voc_animals):
         raw = read_mask(voc_animals / "SegmentationClass" / f"{record.id}.png")
         expected = {0: 0, 255: 255, 8: 1, 10: 2, 12: 3, 13: 4, 15: 5, 17: 6}
         assert np.array_equal(record.mask(), np.vectorize(expected.get)(raw))
+
+
+def test_images_of_the_test_list_need_neither_labels_nor_masks(devkit):
+    Image.new("RGB", (4, 2)).save(devkit / "JPEGImages" / "2008_01.jpg")
+    write_list(devkit, "test", "2008_01")
+
+    data = load(devkit, test_list="test")
+
+    assert data.faults == ()
+    last = data.records[-1]
+    assert (last.id, last.split, last.labels, last.mask) == ("2008_01", "test", (), None)

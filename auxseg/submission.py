@@ -1,0 +1,131 @@
+"""Predictions as the archive that VOC's evaluation server takes, and a check of such an archive."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from auxseg.datasets.index_file import Entry, Index, read_index
+from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.voc import VOC_CLASSES
+from auxseg.errors import UserError, listing
+from auxseg.images import fit_mask, image_size
+from auxseg.store import MapReader, write_atomically
+
+FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
+"""Competition 6: segmentation with training on any data."""
+
+
+def write_submission(predictions: Path, archive: Path, index: Path, variant: str) -> str:
+    """Write one variant of the test images' predictions, and check what was written.
+
+    Args:
+        predictions: of split test.
+        archive: the .tar.gz to write; the same predictions give the same bytes.
+        index: of the run.
+        variant: one of the predictions' planes.
+
+    Returns:
+        What was written, in words.
+
+    Raises:
+        UserError: predictions of another split, or without the variant; classes that are not VOC's.
+    """
+    if not archive.name.endswith(".tar.gz"):
+        raise UserError(f"{archive}: name a file that ends in .tar.gz.")
+    table = read_index(index)
+    to_voc = _to_voc(table, index)
+    buffer = io.BytesIO()
+    with (
+        MapReader(predictions, "predictions") as maps,
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        if maps.attributes["split"] != "test":
+            raise UserError(
+                f"{predictions}: predictions of split {maps.attributes['split']!r}; run "
+                f"`auxseg predict --split test` for those of the test images."
+            )
+        if variant not in (known := list(maps.attributes["variants"])):
+            raise UserError(f"{predictions}: no variant {variant!r}; it has {', '.join(known)}.")
+        for entry in table.split("test"):
+            plane = maps.read(entry.id, entry.size)[known.index(variant)]
+            labels = fit_mask(to_voc[plane], image_size(entry.image))
+            _add(tar, f"{FOLDER}/{entry.id}.png", _png(labels))
+    write_atomically(archive, buffer.getvalue())
+    return f"{archive}: {check_submission(archive, index)} masks, {variant}"
+
+
+def check_submission(archive: Path, index: Path) -> int:
+    """Check that an archive holds a mask of every test image: names, modes, sizes, indices.
+
+    Returns:
+        The number of masks.
+
+    Raises:
+        UserError: listing all faults, or an archive that cannot be read.
+    """
+    entries = {f"{FOLDER}/{e.id}.png": e for e in read_index(index).split("test")}
+    faults: list[str] = []
+    seen: set[str] = set()
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                if member.name not in entries:
+                    if not member.isdir():
+                        faults.append(f"{member.name}: not the mask of a test image")
+                    continue
+                file = tar.extractfile(member)
+                content = file.read() if file else b""
+                faults += _mask_faults(member.name, content, entries[member.name])
+                seen.add(member.name)
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise UserError(f"{archive}: not a .tar.gz that can be read ({error}).") from None
+    faults += [f"{name}: missing" for name in entries if name not in seen]
+    if faults:
+        raise listing(faults, f"{archive} would be refused or score wrongly")
+    return len(seen)
+
+
+def _to_voc(table: Index, index: Path) -> np.ndarray:
+    """(256,) uint8: index of a run's class -> VOC's index."""
+    foreign = [name for name in table.classes if name not in VOC_CLASSES]
+    if foreign:
+        raise UserError(f"{index}: {', '.join(foreign)}: not among VOC's classes.")
+    lookup = np.zeros(256, dtype=np.uint8)
+    lookup[1 : len(table.classes) + 1] = [VOC_CLASSES.index(name) + 1 for name in table.classes]
+    return lookup
+
+
+def _png(labels: np.ndarray) -> bytes:
+    picture = Image.fromarray(labels, mode="P")
+    picture.putpalette([value for colour in voc_palette(256) for value in colour])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _mask_faults(name: str, content: bytes, entry: Entry) -> list[str]:
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            mode, size, labels = picture.mode, picture.size, np.asarray(picture)
+    except (OSError, ValueError, SyntaxError):
+        return [f"{name}: not a PNG that can be read"]
+    if mode not in ("P", "L"):
+        return [f"{name}: mode {mode}, where one index a pixel is needed"]
+    faults = []
+    height, width = image_size(entry.image)
+    if size != (width, height):
+        faults.append(f"{name}: {size[0]} x {size[1]} pixels, the image {width} x {height}")
+    if labels.max(initial=0) > len(VOC_CLASSES):
+        faults.append(f"{name}: index {labels.max()}, where 0 to {len(VOC_CLASSES)} are allowed")
+    return faults
