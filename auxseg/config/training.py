@@ -90,6 +90,9 @@ class TrainingOptions(Section):
         0.3, description="strength of random brightness, contrast and saturation"
     )
     clip_gradient: float = Field(10.0, ge=0, description="largest gradient norm; 0 = no limit")
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="of the moving average of weights that is kept; 0 = the last"
+    )
     precision: Precision = Field("32-true", description="Fabric's name of the number format")
 
     @model_validator(mode="after")
@@ -109,6 +112,11 @@ class TrainOptions(TrainingOptions):
     classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
     saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
     segmentation_weight: float = Field(1.0, ge=0, description="of both segmentation losses")
+    balance_background: bool = Field(
+        False,
+        description="background and foreground weigh the same in each batch's segmentation "
+        "loss, however many pixels they have",
+    )
     constraints: Literal["seg", "both"] = Field(
         "both", description="refined predictions with a loss: segmentation's, or saliency's too"
     )

@@ -17,14 +17,13 @@ class Checkpoint:
     Attributes:
         fingerprint: of options and inputs; only the same may continue.
         epochs: whole epochs done.
-        model, optimiser: state dicts.
+        parts: state dict of everything that learns, by name: model, optimiser, ...
         history: a row a step so far.
     """
 
     fingerprint: str
     epochs: int
-    model: dict[str, Any]
-    optimiser: dict[str, Any]
+    parts: dict[str, dict[str, Any]]
     history: list[dict[str, float]]
 
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from auxseg.config import TrainingOptions
@@ -56,6 +58,8 @@ def fit(
 ) -> None:
     """Train a network in place, continuing after the last whole epoch of an interrupted run.
 
+    With `ema_decay` it ends as the moving average of its weights over the steps.
+
     Args:
         network: on the CPU; trained in place.
         dataset: crops to train on.
@@ -75,11 +79,14 @@ def fit(
     model, optimiser = fabric.setup(network, optimiser)
     workers = 0 if fabric.device.type == "cpu" else min(8, max(1, runtime.threads - 1))
     loader = batches(dataset, options.batch_size, workers)
+    parts: dict[str, Any] = {"model": network, "optimiser": optimiser}
+    if options.ema_decay:
+        parts["average"] = moving_average(network, options.ema_decay)
     done = load_checkpoint(paths.checkpoint, fingerprint)
     rows: list[dict[str, float]] = []
     if done is not None:
-        network.load_state_dict(done.model)
-        optimiser.load_state_dict(done.optimiser)
+        for name, part in parts.items():
+            part.load_state_dict(done.parts[name])
         rows = done.history
 
     steps = len(loader) * options.epochs
@@ -111,15 +118,22 @@ def fit(
                     model, optimiser, max_norm=options.clip_gradient, error_if_nonfinite=False
                 )
             optimiser.step()
+            if "average" in parts:
+                parts["average"].update_parameters(network)
             rows.append(row)
             _log_step(events, row)
-        save_checkpoint(
-            paths.checkpoint,
-            Checkpoint(fingerprint, epoch + 1, network.state_dict(), optimiser.state_dict(), rows),
-        )
+        states = {name: part.state_dict() for name, part in parts.items()}
+        save_checkpoint(paths.checkpoint, Checkpoint(fingerprint, epoch + 1, states, rows))
         _print_epoch(rows, epoch, options.epochs, time.monotonic() - started)
     events.close()
+    if "average" in parts:
+        network.load_state_dict(parts["average"].module.state_dict())
     write_atomically(paths.history, pd.DataFrame(rows).to_csv(index=False).encode())
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the network that follows it: decay * copy + (1 - decay) * network after a step."""
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 def parameter_groups(network: nn.Module, options: TrainingOptions) -> list[dict[str, object]]:

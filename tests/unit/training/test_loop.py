@@ -13,7 +13,14 @@ from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import Classifier
 from auxseg.runtime import Runtime
-from auxseg.training.loop import Paths, fit, parameter_groups, refuse_nan, set_rate
+from auxseg.training.loop import (
+    Paths,
+    fit,
+    moving_average,
+    parameter_groups,
+    refuse_nan,
+    set_rate,
+)
 from auxseg.training.losses import classification_loss
 from auxseg.training.samples import CropDataset
 
@@ -97,6 +104,28 @@ def test_an_interrupted_training_ends_with_the_same_weights(photos, tmp_path):
     assert (tmp_path / "whole/history.csv").read_text() == (
         tmp_path / "cut/history.csv"
     ).read_text()
+
+
+def test_a_moving_average_of_the_weights_is_kept_and_survives_an_interruption(photos, tmp_path):
+    options = {"epochs": 3, "ema_decay": 0.5}
+    last = train(photos, tmp_path / "last", epochs=3)
+    whole = train(photos, tmp_path / "whole", **options)
+
+    train(photos, tmp_path / "cut", **options, stop_after=5)
+    resumed = train(photos, tmp_path / "cut", **options)
+
+    assert equal(whole, resumed)
+    assert not equal(whole, last)
+
+
+def test_the_moving_average_follows_by_its_decay():
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = moving_average(model, 0.9)
+    for value in (1.0, 2.0, 3.0):
+        model.weight.data.fill_(value)
+        average.update_parameters(model)
+
+    assert average.module.weight.item() == pytest.approx(0.9 * (0.9 * 1 + 0.1 * 2) + 0.1 * 3)
 
 
 def test_a_finished_training_is_not_trained_again(photos, tmp_path):

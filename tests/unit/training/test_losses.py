@@ -28,6 +28,25 @@ def test_a_crop_that_is_ignored_everywhere_has_loss_zero():
     assert saliency_loss(torch.randn(1, 1, 2, 2), everywhere).item() == 0
 
 
+def test_balanced_background_and_foreground_weigh_the_same_however_many_they_are():
+    logits = torch.zeros(1, 2, 1, 4)
+    logits[0, 1, 0, 0] = 3.0
+    labels = torch.tensor([[[1, 0, 0, 255]]], dtype=torch.uint8)
+
+    foreground, background = math.log(1 + math.exp(-3)), math.log(2)
+    assert segmentation_loss(logits, labels, balanced=True).item() == pytest.approx(
+        (foreground + background) / 2
+    )
+
+
+def test_a_balanced_crop_without_foreground_is_half_its_background():
+    labels = torch.zeros(1, 4, 4, dtype=torch.uint8)
+
+    loss = segmentation_loss(torch.zeros(1, 2, 2, 2), labels, balanced=True)
+
+    assert loss.item() == pytest.approx(math.log(2) / 2)
+
+
 def test_saliency_loss_is_binary_cross_entropy_of_known_pixels():
     logits = torch.tensor([[[[0.0, 2.0, -50.0]]]])
     salient = torch.tensor([[[1, 0, 255]]], dtype=torch.uint8)
