@@ -85,6 +85,9 @@ class TrainingOptions(Section):
     crop_size: int = Field(224, ge=32, description="side of the square training crop, pixels")
     min_scale: float = Field(0.7, gt=0, description="smallest random scale, of each image")
     max_scale: float = Field(1.3, gt=0, description="largest random scale, of each image")
+    scale_per_batch: bool = Field(
+        False, description="draw one scale a batch, as the reference code does, not one an image"
+    )
     flip: bool = Field(True, description="mirror every other image")
     color_jitter: Threshold = Field(
         0.3, description="strength of random brightness, contrast and saturation"
@@ -116,6 +119,9 @@ class TrainOptions(TrainingOptions):
         False,
         description="background and foreground weigh the same in each batch's segmentation "
         "loss, however many pixels they have",
+    )
+    padding: Literal["ignored", "background"] = Field(
+        "ignored", description="what lies beyond the image in a crop; reference code: background"
     )
     constraints: Literal["seg", "both"] = Field(
         "both", description="refined predictions with a loss: segmentation's, or saliency's too"

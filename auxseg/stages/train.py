@@ -13,6 +13,7 @@ from torch import nn
 
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
+from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import build_network
@@ -62,7 +63,14 @@ def run(
 
     train_and_save(
         network,
-        CropDataset(table.split("train"), options, seed, labels=targets, saliency=saliency),
+        CropDataset(
+            table.split("train"),
+            options,
+            seed,
+            padding=IGNORE if options.padding == "ignored" else BACKGROUND,
+            labels=targets,
+            saliency=saliency,
+        ),
         losses,
         options,
         {

@@ -5,6 +5,7 @@ interruption leave the samples as they are.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,13 +25,29 @@ Batch = dict[str, Tensor]
 SEEDS_A_RUN = 1000  # random_seed apart, so that runs, and the trainings of a run, draw their own
 
 
+@dataclass(frozen=True)
+class Place:
+    """Which sample of a training: everything that its draws depend on beside the seed.
+
+    Attributes:
+        epoch: pass over the images.
+        position: of the image among the entries.
+        batch: of the epoch, in which the image comes.
+    """
+
+    epoch: int
+    position: int
+    batch: int
+
+
 class CropDataset(Dataset[Batch]):
-    """Random crops, asked for by (epoch, position).
+    """Random crops, asked for by their place.
 
     Args:
         entries: the training photographs.
         options: crop size, scales, flip, jitter.
         seed: of all draws.
+        padding: label of what lies beyond the image, 255 or 0.
         labels: artifact of (H, W) pseudo labels; None = image-level labels only.
         saliency: artifact of (H, W) saliency maps; None = image-level labels only.
 
@@ -44,24 +61,25 @@ class CropDataset(Dataset[Batch]):
         options: TrainingOptions,
         seed: int,
         *,
+        padding: int = IGNORE,
         labels: Path | None = None,
         saliency: Path | None = None,
     ) -> None:
         self.entries = entries
         self.options = options
         self.seed = seed
+        self.padding = padding
         self._paths = {"segmentation": labels, "saliency": saliency}
         self._readers: dict[str, MapReader] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, place: tuple[int, int]) -> Batch:
-        epoch, position = place
-        entry = self.entries[position]
-        random = np.random.default_rng((self.seed, epoch, position))
+    def __getitem__(self, place: Place) -> Batch:
+        entry = self.entries[place.position]
+        random = np.random.default_rng((self.seed, place.epoch, place.position))
         image = entry.photograph()
-        window = draw_window(image.shape[:2], self.options, random)
+        window = draw_window(image.shape[:2], self._scale(place, random), self.options, random)
         crop = cut(image, window, self.options.crop_size, cv2.INTER_LINEAR, (127, 127, 127))
         crop = jitter(crop, self.options.color_jitter, random)
         sample = {
@@ -73,9 +91,17 @@ class CropDataset(Dataset[Batch]):
                 target = self._reader(name, path).read(entry.id, entry.size)
                 if name == "saliency":
                     target = (target >= SALIENT).astype(np.uint8)
-                cropped = cut(target, window, self.options.crop_size, cv2.INTER_NEAREST, IGNORE)
+                cropped = cut(
+                    target, window, self.options.crop_size, cv2.INTER_NEAREST, self.padding
+                )
                 sample[name] = torch.from_numpy(cropped)
         return sample
+
+    def _scale(self, place: Place, random: np.random.Generator) -> float:
+        if self.options.scale_per_batch:
+            # A fourth number, so that these draws are no image's.
+            random = np.random.default_rng((self.seed, place.epoch, place.batch, 1))
+        return random.uniform(self.options.min_scale, self.options.max_scale)
 
     def _reader(self, name: str, path: Path) -> MapReader:
         # Opened on first use, so that each loading process has a handle of its own.
@@ -84,20 +110,22 @@ class CropDataset(Dataset[Batch]):
         return self._readers[name]
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """All positions in an order drawn from (seed, epoch)."""
+class EpochSampler(Sampler[Place]):
+    """All places of an epoch in an order drawn from (seed, epoch)."""
 
-    def __init__(self, length: int, seed: int) -> None:
+    def __init__(self, length: int, batch_size: int, seed: int) -> None:
         self._length = length
+        self._batch_size = batch_size
         self._seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Place]:
         order = np.random.default_rng((self._seed, self.epoch)).permutation(self._length)
-        return ((self.epoch, int(position)) for position in order)
+        for number, position in enumerate(order):
+            yield Place(self.epoch, int(position), number // self._batch_size)
 
 
 def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[Batch]:
@@ -108,7 +136,7 @@ def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[B
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(len(dataset), dataset.seed),  # type: ignore[arg-type]
+        sampler=EpochSampler(len(dataset), batch_size, dataset.seed),  # type: ignore[arg-type]
         num_workers=workers,
         drop_last=len(dataset) >= batch_size,
         persistent_workers=workers > 0,
@@ -116,13 +144,12 @@ def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[B
 
 
 def draw_window(
-    shape: tuple[int, ...], options: TrainingOptions, random: np.random.Generator
+    shape: tuple[int, ...], scale: float, options: TrainingOptions, random: np.random.Generator
 ) -> np.ndarray:
-    """The affine map from crop to image pixels, (2, 3) float64: scale, place and mirror.
+    """The affine map from crop to image pixels, (2, 3) float64: scale, and drawn place and mirror.
 
     A side of the scaled image that is shorter than the crop is placed at random within it.
     """
-    scale = random.uniform(options.min_scale, options.max_scale)
     mirrored = options.flip and random.random() < 0.5
     height, width = shape
     spare_x = width * scale - options.crop_size

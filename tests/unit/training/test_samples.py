@@ -10,7 +10,15 @@ from auxseg.config import ClassifyOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
 from auxseg.store import Header, MapWriter
-from auxseg.training.samples import CropDataset, EpochSampler, batches, cut, draw_window, jitter
+from auxseg.training.samples import (
+    CropDataset,
+    EpochSampler,
+    Place,
+    batches,
+    cut,
+    draw_window,
+    jitter,
+)
 
 PLAIN = {"min_scale": 1.0, "max_scale": 1.0, "flip": False, "color_jitter": 0.0}
 
@@ -50,7 +58,7 @@ def dataset(data: dict, seed: int = 0, **changes) -> CropDataset:
 
 
 def test_image_and_labels_are_cut_from_the_same_place(data):
-    sample = dataset(data, **{**PLAIN, "flip": True})[(0, 1)]
+    sample = dataset(data, **{**PLAIN, "flip": True})[Place(0, 1, 0)]
 
     assert sample["image"].shape == (3, 32, 32)
     assert torch.equal(sample["image"][0], sample["segmentation"] * 80)
@@ -58,7 +66,7 @@ def test_image_and_labels_are_cut_from_the_same_place(data):
 
 
 def test_scaled_labels_follow_the_scaled_image(data):
-    sample = dataset(data, min_scale=0.7, max_scale=1.3, color_jitter=0.0)[(2, 3)]
+    sample = dataset(data, min_scale=0.7, max_scale=1.3, color_jitter=0.0)[Place(2, 3, 0)]
 
     known = sample["segmentation"] != 255
     apart = (sample["image"][1] > 100) != (sample["segmentation"] > 0)
@@ -67,7 +75,7 @@ def test_scaled_labels_follow_the_scaled_image(data):
 
 
 def test_padding_is_grey_in_the_image_and_ignored_in_labels(data):
-    sample = dataset(data, **{**PLAIN, "crop_size": 64})[(0, 0)]
+    sample = dataset(data, **{**PLAIN, "crop_size": 64})[Place(0, 0, 0)]
 
     padded = sample["segmentation"] == 255
     assert padded.sum() == 64 * 64 - 40 * 48
@@ -76,20 +84,20 @@ def test_padding_is_grey_in_the_image_and_ignored_in_labels(data):
 
 
 def test_image_level_labels_alone_need_no_artifact(data):
-    sample = CropDataset(data["entries"], options(), 0)[(0, 0)]
+    sample = CropDataset(data["entries"], options(), 0)[Place(0, 0, 0)]
 
     assert sample.keys() == {"image", "classes"}
     assert sample["classes"].tolist() == [1.0, 1.0]
 
 
 def test_a_sample_depends_on_seed_epoch_and_position_alone(data):
-    first = dataset(data)[(3, 2)]
+    first = dataset(data)[Place(3, 2, 0)]
     again = dataset(data)
-    again[(0, 0)], again[(3, 1)]
+    again[Place(0, 0, 0)], again[Place(3, 1, 0)]
 
-    assert all(torch.equal(first[name], again[(3, 2)][name]) for name in first)
-    assert not torch.equal(first["image"], again[(4, 2)]["image"])
-    assert not torch.equal(first["image"], dataset(data, seed=1)[(3, 2)]["image"])
+    assert all(torch.equal(first[name], again[Place(3, 2, 0)][name]) for name in first)
+    assert not torch.equal(first["image"], again[Place(4, 2, 0)]["image"])
+    assert not torch.equal(first["image"], dataset(data, seed=1)[Place(3, 2, 0)]["image"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -106,14 +114,43 @@ def test_any_number_of_loading_processes_gives_the_same_batches(data, workers):
 
 
 def test_each_epoch_has_every_position_once_in_an_order_of_its_own():
-    sampler = EpochSampler(50, seed=0)
-    first = [position for _, position in sampler]
+    sampler = EpochSampler(50, batch_size=8, seed=0)
+    first = [place.position for place in sampler]
     sampler.epoch = 1
     second = list(sampler)
 
     assert sorted(first) == list(range(50))
-    assert {epoch for epoch, _ in second} == {1}
-    assert [position for _, position in second] != first
+    assert {place.epoch for place in second} == {1}
+    assert [place.position for place in second] != first
+    assert [place.batch for place in second] == [number // 8 for number in range(50)]
+
+
+def columns_of_the_image(sample: dict[str, torch.Tensor]) -> float:
+    """How many of the crop's columns a scaled-down image fills."""
+    return float((sample["segmentation"] != 255).any(dim=0).sum())
+
+
+def test_images_of_a_batch_share_its_scale_where_that_is_asked_for(data):
+    small = {"min_scale": 0.1, "max_scale": 0.6, "color_jitter": 0.0}
+    together = dataset(data, scale_per_batch=True, **small)
+    alone = dataset(data, **small)
+
+    def widths(samples: CropDataset, batch: int) -> list[float]:
+        return [columns_of_the_image(samples[Place(0, position, batch)]) for position in range(4)]
+
+    assert max(widths(together, 0)) - min(widths(together, 0)) <= 1
+    assert abs(widths(together, 0)[0] - widths(together, 1)[0]) > 1
+    assert max(widths(alone, 0)) - min(widths(alone, 0)) > 1
+
+
+def test_padding_is_background_where_that_is_asked_for(data):
+    files = {"labels": data["labels"], "saliency": data["saliency"]}
+    large = options(**{**PLAIN, "crop_size": 64})
+
+    sample = CropDataset(data["entries"], large, 0, padding=0, **files)[Place(0, 0, 0)]
+
+    assert (sample["segmentation"] != 255).all()
+    assert (sample["saliency"] != 255).all()
 
 
 def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(data):
@@ -123,8 +160,7 @@ def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(data):
 
 def test_a_mirrored_window_mirrors_the_crop_exactly():
     image = np.arange(40 * 32, dtype=np.uint8).reshape(40, 32)
-    settings = options(min_scale=1.0, max_scale=1.0)
-    windows = [draw_window((32, 32), settings, np.random.default_rng(s)) for s in range(20)]
+    windows = [draw_window((32, 32), 1.0, options(), np.random.default_rng(s)) for s in range(20)]
     plain = next(w for w in windows if w[0, 0] > 0)
     mirrored = next(w for w in windows if w[0, 0] < 0)
 
@@ -139,7 +175,8 @@ def test_crops_stay_inside_an_image_that_is_large_enough():
     image = np.full((100, 120), 5, dtype=np.uint8)
 
     for seed in range(30):
-        window = draw_window(image.shape, options(), np.random.default_rng(seed))
+        random = np.random.default_rng(seed)
+        window = draw_window(image.shape, random.uniform(0.7, 1.3), options(), random)
         assert (cut(image, window, 32, cv2.INTER_NEAREST, 0) == 5).all()
 
 
@@ -157,4 +194,4 @@ def test_a_map_of_another_size_is_refused(data):
         labels.put("0", np.zeros((3, 3), dtype=np.uint8))
 
     with pytest.raises(UserError, match=r"image '0' has 3 x 3 pixels where 48 x 40 are needed"):
-        dataset(data)[(0, 0)]
+        dataset(data)[Place(0, 0, 0)]
