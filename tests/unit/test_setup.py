@@ -110,5 +110,23 @@ def test_a_preset_alone_and_over_the_demo_is_the_same(file):
     assert what_runs(parse_config(merged)) == what_runs(parse_config(read_yaml(file)))
 
 
+@pytest.mark.parametrize("preset", ["voc12", "coco14"])
+@pytest.mark.parametrize("recipes", [["paper"], ["paper", "reference"]], ids="+".join)
+def test_a_recipe_changes_only_what_paper_and_reference_code_do(preset, recipes):
+    merged = read_yaml(ROOT / "config.yaml")
+    update_config(merged, read_yaml(ROOT / f"workflow/presets/{preset}.yaml"))
+    plain = parse_config(merged)
+    for recipe in recipes:
+        update_config(merged, read_yaml(ROOT / f"workflow/recipes/{recipe}.yaml"))
+
+    config = parse_config(merged)
+
+    assert config.index == plain.index
+    assert config.model.transpose_affinity == (recipes == ["paper"])
+    assert config.refine.labels_from == "cam"
+    assert config.train.learning_rate == (1e-3 if recipes == ["paper"] else 7e-4)
+    assert config.train.momentum == (0.9 if recipes == ["paper"] else 1e-5)
+
+
 def test_the_schema_is_the_one_generated_from_the_models():
     assert (ROOT / "workflow" / "config.schema.json").read_text() == schema()
