@@ -22,7 +22,7 @@ _BRANCHES: dict[str, Any] = {"branches": "all", "affinity": "cross-task", "dense
 
 
 def import_weights(source: Path, target: Path, classes: Sequence[str] | None = None) -> str:
-    """Write a published ResNet38d checkpoint as a weights file of ours; nothing is unpickled.
+    """Write a published ResNet38d checkpoint as a weights file of ours; no code in it is run.
 
     Args:
         source: .pth or .safetensors of AuxSegNet's reference code, PSA or SEAM.

@@ -44,13 +44,14 @@ def load_classifier(
 
 
 def load_network(
-    path: Path, classes: Sequence[str] | None = None
+    path: Path | str, classes: Sequence[str] | None = None
 ) -> tuple[AuxSegNet, dict[str, Any]]:
     """The multi-task network of a weights file, in evaluation mode, and its description.
 
     Raises:
         UserError: not a weights file of ours, not a multi-task network's, or of other classes.
     """
+    path = Path(path)
     description = read_description(path, "network", classes)
     model = dict(description["model"])
     model.pop("weights", None)
@@ -59,7 +60,7 @@ def load_network(
     return network.eval(), description
 
 
-def load_weights(network: nn.Module, path: Path, *, allow_missing: bool = False) -> list[str]:
+def load_weights(network: nn.Module, path: Path | str, *, allow_missing: bool = False) -> list[str]:
     """Fill a network from a safetensors file.
 
     Args:
@@ -74,6 +75,7 @@ def load_weights(network: nn.Module, path: Path, *, allow_missing: bool = False)
     Raises:
         UserError: unreadable file, or tensors that are missing, left over or of another shape.
     """
+    path = Path(path)
     return fill(network, read_state(path), path, allow_missing=allow_missing)
 
 
@@ -82,7 +84,9 @@ def fill(
 ) -> list[str]:
     """As `load_weights`, from the state dict that a file held."""
     own = network.state_dict()
-    missing = sorted(own.keys() - state.keys())
+    # A counter that frozen batch norm never reads, and that old files have not.
+    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    missing = sorted(own.keys() - state.keys() - counters)
     unexpected = sorted(state.keys() - own.keys())
     shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
     faults = [

@@ -1,6 +1,7 @@
 """A published checkpoint, by its own names, against a plain restatement of METHOD sec. 1 and 2."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,12 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from auxseg.config import TrainJob
+from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError
 from auxseg.import_weights import import_weights
+from auxseg.nn.backbones import build_backbone
+from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.weights import load_classifier, load_network
 from auxseg.training.losses import multi_task_losses, total
 
-CLASSES = ("cat", "dog")
+CLASSES = VOC_CLASSES
 # Name, inputs, channels between the convolutions, outputs.
 UNITS = [
     ("b2", 64, 128, 128),
@@ -196,7 +200,13 @@ def checkpoint(tmp_path_factory) -> dict:
     torch.save(state_dict := dict(state), folder / "reference.pth")
     told = import_weights(folder / "reference.pth", folder / "ours.safetensors", CLASSES)
     network, description = load_network(folder / "ours.safetensors", CLASSES)
-    return {"state": state_dict, "network": network.double(), "told": told, "is": description}
+    return {
+        "file": folder / "ours.safetensors",
+        "state": state_dict,
+        "network": network.double(),
+        "told": told,
+        "is": description,
+    }
 
 
 def images() -> Tensor:
@@ -217,8 +227,8 @@ def test_every_output_of_an_imported_network_is_the_restated_one(checkpoint):
 
 def test_gradients_of_the_summed_loss_are_the_restated_ones(checkpoint):
     batch = {
-        "classes": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
-        "segmentation": torch.randint(0, 3, (2, 40, 48), dtype=torch.uint8),
+        "classes": torch.randint(0, 2, (2, 20)).float(),
+        "segmentation": torch.randint(0, 21, (2, 40, 48), dtype=torch.uint8),
         "saliency": torch.randint(0, 2, (2, 40, 48), dtype=torch.uint8),
     }
     batch["segmentation"][:, :7] = 255
@@ -240,22 +250,41 @@ def test_gradients_of_the_summed_loss_are_the_restated_ones(checkpoint):
         assert torch.allclose(a, b, rtol=1e-4, atol=1e-6 * b.abs().max().item()), name
 
 
+def test_the_readmes_python_runs_on_an_imported_network(checkpoint, tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0]
+    (tmp_path / "imported.safetensors").symlink_to(checkpoint["file"])
+    monkeypatch.chdir(tmp_path)
+
+    names: dict = {}
+    exec(code, names)
+
+    outputs = names["outputs"]
+    assert outputs.refined_segmentation.shape == (1, 21, 41, 41)
+    assert outputs.propagate(outputs.cam).shape == (1, 20, 41, 41)
+
+
 def test_the_import_says_what_it_recognised_and_what_it_left_out(checkpoint):
-    assert "AuxSegNet's reference code, 2 classes" in checkpoint["told"]
+    assert "AuxSegNet's reference code, 20 classes" in checkpoint["told"]
     assert "seg_att.g.weight" in checkpoint["told"]
     assert checkpoint["is"]["classes"] == list(CLASSES)
 
 
 def test_a_psa_classifier_is_imported_as_a_classifier(tmp_path):
-    torch.save({"state_dict": dict(published_classifier())}, tmp_path / "psa.pth")
+    old = {k: v for k, v in published_classifier().items() if not k.endswith("batches_tracked")}
+    torch.save({"state_dict": old}, tmp_path / "psa.pth")  # torch did not count batches then
 
     told = import_weights(tmp_path / "psa.pth", tmp_path / "c.safetensors", CLASSES)
 
     classifier, _ = load_classifier(tmp_path / "c.safetensors", CLASSES)
     state = published_classifier()
-    assert "a PSA classifier, 2 classes" in told
+    assert "a PSA classifier, 20 classes" in told
     assert torch.equal(classifier.classification.classifier.weight, state["fc8.weight"])
     assert torch.equal(classifier.backbone.body.norm.running_var, state["bn7.running_var"])
+
+    start = build_backbone("resnet38d", 8)
+    initialise_backbone(start, "resnet38d", str(tmp_path / "c.safetensors"))
+    assert torch.equal(start.body.stem.weight, state["conv1a.weight"])
 
 
 def test_missing_and_unknown_tensors_are_listed(tmp_path):
