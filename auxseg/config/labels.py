@@ -94,10 +94,10 @@ class OwnSegmentationOptions(Section):
 class RefineOptions(FusionOptions):
     """The next round's pseudo labels from this round's network."""
 
-    labels_from: Literal["cam", "segmentation"] = Field(
+    labels_from: Literal["cam", "segmentation", "both"] = Field(
         "cam",
-        description="affinity-propagated CAM fused with saliency (as published), or the network's "
-        "segmentation into background and the image's own classes",
+        description="affinity-propagated CAM fused with saliency (as published), the network's "
+        "segmentation into background and the image's own classes, or where both agree",
     )
     scales: Scales = Field((1.0,), description="image scales to average the network's maps over")
     flip: bool = Field(False, description="average with the mirrored image")
@@ -109,7 +109,8 @@ class RefineOptions(FusionOptions):
 
     def narrowed(self) -> "RefineOptions":
         """Without the options of the labels that are not made: they must not rerun anything."""
-        unused = {"segmentation"} if self.labels_from == "cam" else {*FusionOptions.model_fields}
+        by_segmentation = self.labels_from == "segmentation"
+        unused = {*FusionOptions.model_fields} if by_segmentation else {"segmentation"}
         return RefineOptions.model_validate(self.model_dump(exclude=unused))
 
 

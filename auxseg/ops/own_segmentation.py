@@ -32,7 +32,7 @@ def share_with_saliency(
 
 
 def most_probable(
-    probabilities: np.ndarray, classes: np.ndarray, min_confidence: float
+    probabilities: np.ndarray, classes: np.ndarray, min_confidence: float = 0.0
 ) -> np.ndarray:
     """The most probable label of every pixel.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from auxseg.datasets.record import IGNORE
 from auxseg.ops.crf import Kernels, refine_segmentation
 from auxseg.ops.fusion import fuse
 from auxseg.ops.own_segmentation import most_probable, share_with_saliency
@@ -43,6 +44,42 @@ def label_by_cam(
         saliency_threshold=saliency_threshold,
     )
     return label, to_bytes(refined)
+
+
+def label_where_both_agree(
+    image: np.ndarray,
+    cam: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    saliency: np.ndarray,
+    *,
+    cam_threshold: float,
+    saliency_threshold: float,
+    sharpen: Sharpen | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `label_by_cam`, ignoring pixels that the network segments otherwise.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        cam: (K, H, W) float32 in [0, 1].
+        probabilities: (K + 1, H, W) float32 in [0, 1], of background and the image's own classes.
+        classes: (K,) 0-based class indices.
+        saliency: (H, W) float32 in [0, 1], before the CRF.
+        cam_threshold: of the fusion.
+        saliency_threshold: of the fusion.
+        sharpen: the saliency's CRF; None leaves it out.
+    """
+    label, refined = label_by_cam(
+        image,
+        cam,
+        classes,
+        saliency,
+        cam_threshold=cam_threshold,
+        saliency_threshold=saliency_threshold,
+        sharpen=sharpen,
+    )
+    label[label != most_probable(probabilities, classes)] = IGNORE
+    return label, refined
 
 
 def label_by_segmentation(

@@ -1,4 +1,4 @@
-"""The next round's pseudo labels: refined saliency, and propagated CAMs or the segmentation.
+"""The next round's pseudo labels: refined saliency with propagated CAMs, the segmentation, or both.
 
 Reads:  index.h5, round{r}/weights.safetensors, the coarse saliency.h5 and the training images.
 Writes: round{r+1}/labels.h5, as stage seed does, and round{r+1}/saliency.h5: (H, W) uint8.
@@ -15,17 +15,17 @@ from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
 from auxseg.nn.inference import average_maps
-from auxseg.nn.network import AuxSegNet, Outputs
+from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
 from auxseg.ops.crf import Kernels, refine_saliency
-from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
+from auxseg.ops.postprocess import label_by_cam, label_by_segmentation, label_where_both_agree
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
 from auxseg.store import Header, MapReader, MapWriter, file_digest
 
-Job = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Job = tuple[np.ndarray, ...]
 
 
 def run(
@@ -66,7 +66,7 @@ def _network(
     weights: Path, classes: tuple[str, ...], runtime: Runtime, options: RefineOptions
 ) -> AuxSegNet:
     network, description = load_network(weights, classes)
-    if network.classification is None and options.labels_from == "cam":
+    if network.classification is None and options.labels_from != "segmentation":
         raise UserError(
             f"{weights}: a network with model.branches {description['model']['branches']!r} has no "
             f"CAMs to refine; use 'all' or 'seg+cls', set refine.labels_from to 'segmentation', or "
@@ -85,9 +85,9 @@ def _label(options: RefineOptions) -> Callable[..., tuple[np.ndarray, np.ndarray
     """From what `_jobs` gives for an image to its label and saliency, by the options' constants."""
     kernels = Kernels(**options.crf.model_dump(exclude={"temperature"}))
     sharpen = partial(refine_saliency, kernels=kernels, temperature=options.crf.temperature)
-    if options.labels_from == "cam":
+    if options.labels_from != "segmentation":
         return partial(
-            label_by_cam,
+            label_by_cam if options.labels_from == "cam" else label_where_both_agree,
             cam_threshold=options.cam_threshold,
             saliency_threshold=options.saliency_threshold,
             sharpen=sharpen if options.use_crf else None,
@@ -105,49 +105,47 @@ def _label(options: RefineOptions) -> Callable[..., tuple[np.ndarray, np.ndarray
 def _jobs(
     network: AuxSegNet, entries: list[Entry], coarse: MapReader, options: RefineOptions
 ) -> Iterator[Job]:
-    """For each image the network's share of the work: photograph, maps, classes, saliency."""
-    by_cam = options.labels_from == "cam"
+    """For each image what `_label` takes: the network's share of the work."""
     for entry in entries:
         image = entry.photograph()
         classes = np.flatnonzero(entry.labels)
+        labels = len(classes) + 1
         maps = average_maps(
             image,
             network.backbone,
-            partial(_cams if by_cam else _logits, network, classes),
+            partial(_maps, network, classes),
             scales=options.scales,
             flip=options.flip,
             size=image.shape[:2],
-            activation=torch.nn.Identity() if by_cam else partial(_probabilities, len(classes) + 1),
+            activation=partial(_softmax_of_first, labels),
         )
+        probabilities, rest = maps[:labels], maps[labels:]
         saliency = from_bytes(coarse.read(entry.id))
         if network.saliency is not None:
-            saliency = (saliency + maps[-1]) / 2
-            maps = maps[:-1]
-        yield image, maps, classes, saliency
+            saliency = (saliency + rest[0]) / 2
+            rest = rest[1:]
+        said = {"cam": (rest,), "segmentation": (probabilities,), "both": (rest, probabilities)}
+        yield image, *said[options.labels_from], classes, saliency
 
 
-def _cams(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
-    """The affinity-propagated CAMs of the classes and, last, the refined saliency."""
+def _maps(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+    """All that the network says of K classes: logits of them and background, saliency, CAMs.
+
+    Returns:
+        (B, K + 1 and, as far as the network has them, 1 and K, h, w): refined segmentation logits,
+        refined saliency in [0, 1], normalised CAMs under the affinity.
+    """
     outputs = network(images)
-    normalised = torch.from_numpy(
-        np.stack([normalise_cam(c) for c in outputs.cam[:, classes].cpu().numpy()])
-    )
-    return _with_saliency(outputs.propagate(normalised.to(images.device)), outputs)
+    groups = [outputs.refined_segmentation[:, [0, *(int(k) + 1 for k in classes)]]]
+    if outputs.refined_saliency is not None:
+        groups.append(outputs.refined_saliency.sigmoid())
+    if outputs.cam is not None:
+        own = outputs.cam[:, classes].cpu().numpy()
+        normalised = torch.from_numpy(np.stack([normalise_cam(cam) for cam in own]))
+        groups.append(outputs.propagate(normalised.to(images.device)))
+    return torch.cat(groups, dim=1)
 
 
-def _logits(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
-    """The segmentation logits of background and the classes and, last, the refined saliency."""
-    outputs = network(images)
-    own = [0, *(int(k) + 1 for k in classes)]
-    return _with_saliency(outputs.refined_segmentation[:, own], outputs)
-
-
-def _with_saliency(maps: torch.Tensor, outputs: Outputs) -> torch.Tensor:
-    if outputs.refined_saliency is None:
-        return maps
-    return torch.cat((maps, outputs.refined_saliency.sigmoid()), dim=1)
-
-
-def _probabilities(labels: int, maps: torch.Tensor) -> torch.Tensor:
-    """Softmax over the first `labels` maps; saliency behind them is one already."""
+def _softmax_of_first(labels: int, maps: torch.Tensor) -> torch.Tensor:
+    """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
     return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)

@@ -167,7 +167,11 @@ def test_labels_from_segmentation_allow_rounds_without_a_classification_branch()
 
 @pytest.mark.parametrize(
     ("labels_from", "idle"),
-    [("cam", {"segmentation": {"saliency_share": 0.9}}), ("segmentation", {"cam_threshold": 0.9})],
+    [
+        ("cam", {"segmentation": {"saliency_share": 0.9}}),
+        ("both", {"segmentation": {"saliency_share": 0.9}}),
+        ("segmentation", {"cam_threshold": 0.9}),
+    ],
 )
 def test_refine_does_not_read_the_options_of_labels_that_it_does_not_make(labels_from, idle):
     plain = parse_config({"refine": {"labels_from": labels_from}})

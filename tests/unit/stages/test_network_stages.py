@@ -138,9 +138,12 @@ def test_cams_are_kept_for_the_present_classes_at_a_quarter_of_the_size(finished
 
 
 def test_labels_hold_only_the_images_own_classes(finished, tmp_path):
-    refine_round(finished, tmp_path, labels_from="segmentation")
+    refine_round(finished, tmp_path / "own", labels_from="segmentation")
+    refine_round(finished, tmp_path / "both", labels_from="both")
 
-    for folder in (finished / "round0", finished / "round1", tmp_path):
+    for name in ("round0", "round1"):
+        shutil.copytree(finished / name, tmp_path / name)
+    for folder in tmp_path.iterdir():
         with MapReader(folder / "labels.h5", "labels") as maps:
             for entry in read_index(finished / "index.h5").split("train"):
                 allowed = {0, 255, *(np.flatnonzero(entry.labels) + 1)}
@@ -178,6 +181,22 @@ def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_i
             assert (kept[kept != IGNORE] == labels[kept != IGNORE]).all()
         assert any((some.read(image_id) == IGNORE).any() for image_id in some.ids())
     assert content(tmp_path / "all/saliency.h5") == content(finished / "round1/saliency.h5")
+
+
+def test_labels_from_both_are_those_of_the_cam_where_the_segmentation_agrees(finished, tmp_path):
+    sure = {"saliency_share": 0, "min_confidence": 0, "use_crf": False}
+    refine_round(finished, tmp_path / "own", labels_from="segmentation", segmentation=sure)
+    refine_round(finished, tmp_path / "both", labels_from="both")
+
+    with (
+        MapReader(finished / "round1/labels.h5") as by_cam,
+        MapReader(tmp_path / "own/labels.h5") as own,
+        MapReader(tmp_path / "both/labels.h5") as both,
+    ):
+        for image_id in both.ids():
+            cam, segmented = by_cam.read(image_id), own.read(image_id)
+            expected = np.where(cam == segmented, cam, IGNORE)
+            assert np.array_equal(both.read(image_id), expected)
 
 
 def test_without_saliency_and_crf_the_segmentation_is_the_label(finished, tmp_path):
