@@ -26,6 +26,8 @@ pathvars:
 
 wildcard_constraints:
     round=r"0|[1-9]\d*",
+    variant=r"[a-z-]+",
+    seed=r"\d+",
 
 
 localrules:
@@ -46,3 +48,4 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/seeds.smk"
 include: "workflow/rules/rounds.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/ablation.smk"

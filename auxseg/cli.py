@@ -177,6 +177,23 @@ def check_archive(archive: Path, index: Path) -> None:
     print(f"{archive}: {check_submission(archive, index)} masks, ready to be submitted")
 
 
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--seed", "seeds", type=int, multiple=True, required=True, help="Once a repetition.")
+@click.option("--rounds", type=click.IntRange(1), required=True, help="Rounds of the run.")
+@click.option("--table", type=click.Path(path_type=Path), required=True, help="The CSV to write.")
+@click.option("--page", type=click.Path(path_type=Path), required=True, help="The .md to write.")
+def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, page: Path) -> None:
+    """Gather the figures in FOLDER beside the paper's, as a table and as a page."""
+    from auxseg.ablation import ablation_table, markdown
+    from auxseg.store import write_atomically
+
+    figures = ablation_table(folder, seeds, rounds)
+    write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
+    write_atomically(page, markdown(figures).encode())
+    print(markdown(figures))
+
+
 def _aligned(figures: "RoundTable") -> Iterator[str]:
     """A table by round as lines for a terminal: its groups of columns one below the other."""
     start = 0

@@ -30,6 +30,12 @@ class ReportOptions(Section):
     panels: int = Field(8, ge=0, description="picture panels of each split")
 
 
+class AblationOptions(Section):
+    """The paper's ablation, by target `ablation`."""
+
+    seeds: int = Field(3, ge=1, description="trainings of each network, from random_seed on")
+
+
 class Config(Section):
     """config.yaml, whole."""
 
@@ -47,6 +53,7 @@ class Config(Section):
     predict: PredictOptions = Field(PredictOptions(), description="inference")
     evaluate: EvaluateOptions = Field(EvaluateOptions(), description="figures")
     report: ReportOptions = Field(ReportOptions(), description="page")
+    ablation: AblationOptions = Field(AblationOptions(), description="the paper's tables")
 
     @property
     def labelled_rounds(self) -> int:

@@ -168,6 +168,21 @@ def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
     assert "results/shapes/submission/comp6_test_cls.tar.gz" in jobs["submission"]
 
 
+def test_the_ablation_shares_all_that_comes_before_training(fresh):
+    done = snakemake(fresh, "ablation", "--dry-run", ablation={"seeds": 2})
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE))
+    once = dict.fromkeys(("index", "saliency", "classify", "cam", "seed", "ablation"), "1")
+    assert counts == {
+        **once,
+        "ablation_train": "16",
+        "ablation_refine": "2",
+        "ablation_predict": "16",
+        "ablation_evaluate": "16",
+        "total": "56",
+    }
+
+
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
     for job, text in planned(fresh, train={"labels": "masks"}).items():

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from auxseg.ablation import VARIANTS, rounds_of, seeds_of, variant_config
 from auxseg.config import parse_config, stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files
 from auxseg.errors import UserError
@@ -97,6 +98,53 @@ def training_masks(wildcards):
 def round_predictions(wildcards):
     """A round's predictions; after the last round there are pseudo labels but no network."""
     return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
+
+
+def ablation_options(stage):
+    """What a stage reads of the configuration of one of the ablation's networks."""
+
+    def text(wildcards):
+        changed = variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
+        return to_json(stage_options(changed, stage))
+
+    return text
+
+
+def ablation_labels(wildcards):
+    """The run's own first labels, then those of the network of the round before."""
+    if int(wildcards.round) == 0:
+        return "<run>/round0/labels.h5"
+    return "<run>/ablation/{variant}/{seed}/round{round}/labels.h5"
+
+
+def ablation_saliency(wildcards):
+    """The run's own coarse saliency, then what the network of the round before refined of it."""
+    if int(wildcards.round) == 0:
+        return "<run>/saliency.h5"
+    return "<run>/ablation/{variant}/{seed}/round{round}/saliency.h5"
+
+
+def ablation_last_weights(wildcards):
+    """The same network after the round before."""
+    last = int(wildcards.round) - 1
+    return f"<run>/ablation/{{variant}}/{{seed}}/round{last}/weights.safetensors"
+
+
+def ablation_start(wildcards):
+    """The run's own classifier, then the same network after the round before."""
+    if int(wildcards.round) == 0:
+        return "<run>/classifier/weights.safetensors"
+    return ablation_last_weights(wildcards)
+
+
+def ablation_metrics(wildcards):
+    """The figures of all networks, seeds and rounds of the ablation."""
+    return [
+        f"<run>/ablation/{variant}/{seed}/round{number}/metrics.csv"
+        for variant in VARIANTS
+        for seed in seeds_of(CONFIG)
+        for number in range(rounds_of(CONFIG, variant))
+    ]
 
 
 def optional_flag(name):

@@ -1,0 +1,158 @@
+"""The paper's ablation: which networks it compares, what it published of them, and the table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from auxseg.config import Config, ModelOptions, PredictOptions, TrainOptions
+from auxseg.report.tables import NOTHING, read_text_table, with_variants
+
+SINGLE_SCALE = "single scale"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of the ablation.
+
+    Attributes:
+        model, train: keys of these sections that make it.
+        all_rounds: trained in every round; the others in the first alone.
+    """
+
+    model: Mapping[str, Any]
+    train: Mapping[str, Any] = field(default_factory=dict)
+    all_rounds: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the paper's Tables 3 to 5.
+
+    Attributes:
+        table: what it compares.
+        name: the line's own.
+        variant: of `VARIANTS`.
+        round: whose network.
+        published: mIoU on VOC 2012 val, percent, single scale, without CRF.
+    """
+
+    table: str
+    name: str
+    variant: str
+    round: int
+    published: float
+
+
+def _branches(branches: str) -> Variant:
+    return Variant(model={"branches": branches, "affinity": "none"})
+
+
+VARIANTS = {
+    "seg": _branches("seg"),
+    "seg-cls": _branches("seg+cls"),
+    "seg-sal": _branches("seg+sal"),
+    "all": _branches("all"),
+    "seg-affinity": Variant({"branches": "all", "affinity": "seg"}, {"constraints": "seg"}),
+    "cross-task-seg": Variant(
+        {"branches": "all", "affinity": "cross-task"}, {"constraints": "seg"}
+    ),
+    "cross-task": Variant(
+        {"branches": "all", "affinity": "cross-task"}, {"constraints": "both"}, all_rounds=True
+    ),
+}
+ROWS = (
+    Row("branches", "segmentation", "seg", 0, 56.9),
+    Row("branches", "+ classification", "seg-cls", 0, 57.6),
+    Row("branches", "+ saliency", "seg-sal", 0, 59.8),
+    Row("branches", "+ classification + saliency", "all", 0, 60.8),
+    Row("affinity", "none", "all", 0, 60.8),
+    Row("affinity", "segmentation's, on segmentation", "seg-affinity", 0, 61.5),
+    Row("affinity", "cross-task, on segmentation", "cross-task-seg", 0, 62.6),
+    Row("affinity", "cross-task, on both", "cross-task", 0, 64.1),
+    *(
+        Row("rounds", str(number), "cross-task", number, published)
+        for number, published in enumerate((64.1, 65.6, 66.0, 66.1, 66.1))
+    ),
+)
+
+
+def variant_config(config: Config, name: str, seed: int) -> Config:
+    """The configuration of one network: the run's own, but for what the ablation sets.
+
+    Its predictions are single scale without CRF, as the paper's tables are.
+    """
+    variant = VARIANTS[name]
+    single = PredictOptions(scales=(1.0,), flip=False, use_crf=False)
+    changed = {
+        "random_seed": seed,
+        "rounds": rounds_of(config, name),
+        "model": ModelOptions(**{**config.model.model_dump(), **variant.model}),
+        "train": TrainOptions(**{**config.train.model_dump(), **variant.train}),
+        "predict": single,
+    }
+    return config.model_copy(update=changed)
+
+
+def rounds_of(config: Config, name: str) -> int:
+    """In how many rounds a network is trained."""
+    return config.rounds if VARIANTS[name].all_rounds else 1
+
+
+def seeds_of(config: Config) -> range:
+    """The seeds of the repetitions."""
+    return range(config.random_seed, config.random_seed + config.ablation.seeds)
+
+
+def ablation_table(folder: Path, seeds: Sequence[int], rounds: int) -> pd.DataFrame:
+    """MIoU in percent of every row: mean, deviation, each seed's, and the published one.
+
+    Args:
+        folder: with {variant}/{seed}/round{round}/metrics.csv.
+        seeds: of the repetitions.
+        rounds: of the run; later rows of table `rounds` are left out.
+
+    Raises:
+        UserError: a metrics.csv is missing.
+    """
+    lines = []
+    for row in (row for row in ROWS if row.round < rounds):
+        figures = [_miou(folder / row.variant / str(seed) / f"round{row.round}") for seed in seeds]
+        values = pd.Series(figures, dtype=float)
+        lines.append(
+            {
+                "table": row.table,
+                "row": row.name,
+                "mean": values.mean(),
+                "deviation": values.std(),
+                "published": row.published,
+                **{f"seed {seed}": value for seed, value in zip(seeds, figures, strict=True)},
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table for people: mean +- deviation beside the published figure, one block a table."""
+    lines = []
+    for name, rows in table.groupby("table", sort=False):
+        lines += [f"| {name} | here | published (VOC 2012 val) |", "| --- | --- | --- |"]
+        for row in rows.itertuples():
+            lines.append(f"| {row.row} | {_with_deviation(row)} | {row.published:.1f} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _miou(folder: Path) -> float | None:
+    table = with_variants(read_text_table(folder / "metrics.csv"))
+    predicted = (table["subject"] == "predictions") & (table["metric"] == "miou")
+    found = table[predicted & (table["variant"] == SINGLE_SCALE)]
+    return None if found.empty else 100 * float(found["value"].iloc[0])
+
+
+def _with_deviation(row: Any) -> str:
+    if pd.isna(row.mean):
+        return NOTHING
+    return f"{row.mean:.1f}" + ("" if pd.isna(row.deviation) else f" +- {row.deviation:.1f}")

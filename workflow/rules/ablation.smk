@@ -1,0 +1,90 @@
+"""The paper's ablation: networks that share all that comes before their training."""
+
+
+use rule train_round as ablation_train with:
+    input:
+        index="<run>/index.h5",
+        labels=ablation_labels,
+        saliency=ablation_saliency,
+        initial_weights=ablation_start,
+        masks=training_masks,
+    output:
+        weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
+        history="<run>/ablation/{variant}/{seed}/round{round}/history.csv",
+    log:
+        "<logs>/ablation/{variant}_{seed}_train_round{round}.log",
+    benchmark:
+        "<benchmarks>/ablation/{variant}_{seed}_train_round{round}.tsv"
+    params:
+        options=ablation_options("train"),
+        masks=optional_flag("masks"),
+
+
+use rule refine_round as ablation_refine with:
+    input:
+        index="<run>/index.h5",
+        weights=ablation_last_weights,
+        saliency="<run>/saliency.h5",
+    output:
+        labels="<run>/ablation/{variant}/{seed}/round{round}/labels.h5",
+        saliency="<run>/ablation/{variant}/{seed}/round{round}/saliency.h5",
+    log:
+        "<logs>/ablation/{variant}_{seed}_refine_round{round}.log",
+    benchmark:
+        "<benchmarks>/ablation/{variant}_{seed}_refine_round{round}.tsv"
+
+
+use rule predict_round as ablation_predict with:
+    input:
+        index="<run>/index.h5",
+        weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
+    output:
+        predictions="<run>/ablation/{variant}/{seed}/round{round}/predictions.h5",
+    log:
+        "<logs>/ablation/{variant}_{seed}_predict_round{round}.log",
+    benchmark:
+        "<benchmarks>/ablation/{variant}_{seed}_predict_round{round}.tsv"
+    params:
+        options=ablation_options("predict"),
+
+
+use rule evaluate_round as ablation_evaluate with:
+    input:
+        index="<run>/index.h5",
+        masks="<run>/masks.h5",
+        labels=ablation_labels,
+        saliency=ablation_saliency,
+        predictions="<run>/ablation/{variant}/{seed}/round{round}/predictions.h5",
+    output:
+        metrics="<run>/ablation/{variant}/{seed}/round{round}/metrics.csv",
+        per_class="<run>/ablation/{variant}/{seed}/round{round}/per_class.csv",
+    log:
+        "<logs>/ablation/{variant}_{seed}_evaluate_round{round}.log",
+    benchmark:
+        "<benchmarks>/ablation/{variant}_{seed}_evaluate_round{round}.tsv"
+
+
+rule ablation:
+    input:
+        ablation_metrics,
+    output:
+        table="<run>/ablation/table.csv",
+        page="<run>/ablation/table.md",
+    log:
+        "<logs>/ablation.log",
+    benchmark:
+        "<benchmarks>/ablation.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),
+        rounds=CONFIG.rounds,
+        folder=lambda wildcards, output: str(Path(output.table).parent),
+    shell:
+        "auxseg ablation {params.folder:q} {params.seeds} --rounds {params.rounds}"
+        " --table {output.table} --page {output.page} 2>&1 | tee {log}"
