@@ -1,4 +1,4 @@
-"""The paper's ablation: which networks it compares, what it published of them, and the table."""
+"""Networks to compare a run with: those of the paper's ablation, and the ceiling of true masks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +15,18 @@ SINGLE_SCALE = "single scale"
 
 @dataclass(frozen=True)
 class Variant:
-    """One network of the ablation.
+    """One network.
 
     Attributes:
         model, train: keys of these sections that make it.
         all_rounds: trained in every round; the others in the first alone.
+        single_scale: predicts without multi-scale, mirror images and CRF, as the paper's tables do.
     """
 
-    model: Mapping[str, Any]
+    model: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     all_rounds: bool = False
+    single_scale: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ VARIANTS = {
     "cross-task": Variant(
         {"branches": "all", "affinity": "cross-task"}, {"constraints": "both"}, all_rounds=True
     ),
+    "masks": Variant(train={"labels": "masks"}, single_scale=False),
 }
 ROWS = (
     Row("branches", "segmentation", "seg", 0, 56.9),
@@ -80,10 +83,7 @@ ROWS = (
 
 
 def variant_config(config: Config, name: str, seed: int) -> Config:
-    """The configuration of one network: the run's own, but for what the ablation sets.
-
-    Its predictions are single scale without CRF, as the paper's tables are.
-    """
+    """The configuration of one network: the run's own, but for what its variant sets."""
     variant = VARIANTS[name]
     single = PredictOptions(scales=(1.0,), flip=False, use_crf=False)
     changed = {
@@ -91,7 +91,7 @@ def variant_config(config: Config, name: str, seed: int) -> Config:
         "rounds": rounds_of(config, name),
         "model": ModelOptions(**{**config.model.model_dump(), **variant.model}),
         "train": TrainOptions(**{**config.train.model_dump(), **variant.train}),
-        "predict": single,
+        "predict": single if variant.single_scale else config.predict,
     }
     return config.model_copy(update=changed)
 
@@ -99,6 +99,11 @@ def variant_config(config: Config, name: str, seed: int) -> Config:
 def rounds_of(config: Config, name: str) -> int:
     """In how many rounds a network is trained."""
     return config.rounds if VARIANTS[name].all_rounds else 1
+
+
+def compared() -> list[str]:
+    """The variants of the paper's tables, in their order."""
+    return list(dict.fromkeys(row.variant for row in ROWS))
 
 
 def seeds_of(config: Config) -> range:

@@ -34,10 +34,20 @@ def results(run: str) -> Path:
 
 def metrics(run: str) -> pd.Series:
     """All figures of a run, in percent, by (round, subject, metric, variant)."""
-    table = with_variants(read_text_table(results(run) / "report/metrics.csv"))
-    table["round"] = table["round"].astype(int)
-    keys = ["round", "subject", "metric", "variant"]
-    return 100 * table.set_index(keys)["value"].astype(float)
+    return _figures(results(run) / "report/metrics.csv", ["round"])
+
+
+def ceiling(run: str) -> pd.Series:
+    """The figures of the run's network trained on true masks, by (subject, metric, variant)."""
+    (path,) = (results(run) / "ablation/masks").glob("*/round0/metrics.csv")
+    return _figures(path, [])
+
+
+def _figures(path: Path, keys: list[str]) -> pd.Series:
+    table = with_variants(read_text_table(path))
+    if "round" in table:
+        table["round"] = table["round"].astype(int)
+    return 100 * table.set_index([*keys, "subject", "metric", "variant"])["value"].astype(float)
 
 
 def minutes(run: str) -> float:

@@ -8,10 +8,19 @@ many epochs as one round on true masks. Writes benchmarks/voc-animals-{mini,full
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from measure import CRF, MULTISCALE, SINGLE, machine, markdown, metrics, minutes, run_workflow
+from measure import (
+    CRF,
+    MULTISCALE,
+    SINGLE,
+    ceiling,
+    machine,
+    markdown,
+    metrics,
+    minutes,
+    run_workflow,
+)
 
 PRESETS = {
     "mini": "workflow/presets/voc-animals.yaml",
@@ -29,24 +38,22 @@ def main() -> None:
     arguments = parser.parse_args()
     name = "full" if arguments.full else "mini"
 
-    run, ceiling = f"bench-voc-{name}", f"bench-voc-{name}-masks"
-    data: dict[str, Any] = {"index": {"voc": {"root": str(arguments.root.resolve())}}}
-    preset = ("--configfile", PRESETS[name])
-    run_workflow({**data, "run": run}, *preset)
-    run_workflow({**data, "run": ceiling, "rounds": 1, "train": {"labels": "masks"}}, *preset)
+    run = f"bench-voc-{name}"
+    data = {"index": {"voc": {"root": str(arguments.root.resolve())}}}
+    run_workflow({**data, "run": run}, "all", "ceiling", "--configfile", PRESETS[name])
 
-    page = document(name, run, ceiling)
+    page = document(name, run)
     (Path(__file__).parent / f"voc-animals-{name}.md").write_text(page, encoding="utf-8")
     print(page)
 
 
-def document(name: str, run: str, ceiling: str) -> str:
+def document(name: str, run: str) -> str:
     """The page of results, Markdown."""
-    method, masks = metrics(run), metrics(ceiling)
+    method, masks = metrics(run), ceiling(run)
     rounds = 1 + max(method.xs("predictions", level="subject").index.unique("round"))
 
-    def miou(table: pd.Series, number: int) -> list[float]:
-        return [table[number, "predictions", "miou", variant] for variant in VARIANTS]
+    def miou(table: pd.Series) -> list[float]:
+        return [table["predictions", "miou", variant] for variant in VARIANTS]
 
     labels = markdown(
         ["round", "precision", "recall", "mIoU", "ignored"],
@@ -55,12 +62,12 @@ def document(name: str, run: str, ceiling: str) -> str:
             for r in range(rounds + 1)
         ),
     )
-    best = miou(masks, 0)
-    shares = [100 * last / top for last, top in zip(miou(method, rounds - 1), best, strict=True)]
+    best = miou(masks)
+    shares = [100 * last / top for last, top in zip(miou(method[rounds - 1]), best, strict=True)]
     predictions = markdown(
         ["trained in round", *VARIANTS],
         [
-            *([str(r), *(f"{value:.1f}" for value in miou(method, r))] for r in range(rounds)),
+            *([str(r), *(f"{value:.1f}" for value in miou(method[r]))] for r in range(rounds)),
             ["on true masks, one round's epochs", *(f"{value:.1f}" for value in best)],
             ["last round / true masks", *(f"{share:.0f} %" for share in shares)],
         ],

@@ -183,6 +183,15 @@ def test_the_ablation_shares_all_that_comes_before_training(fresh):
     }
 
 
+def test_the_ceiling_shares_all_but_its_training_and_reads_true_masks(fresh):
+    jobs = planned(fresh, "ceiling")
+    assert sorted(jobs) == [
+        "ablation_evaluate", "ablation_predict", "ablation_train",
+        *("cam", "classify", "index", "saliency", "seed"),
+    ]  # fmt: skip
+    assert "--masks results/shapes/masks.h5" in jobs["ablation_train"]
+
+
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
     for job, text in planned(fresh, train={"labels": "masks"}).items():

@@ -1,4 +1,4 @@
-"""The paper's ablation: networks that share all that comes before their training."""
+"""The paper's ablation and the ceiling: networks that share all that comes before training."""
 
 
 use rule train_round as ablation_train with:
@@ -7,7 +7,7 @@ use rule train_round as ablation_train with:
         labels=ablation_labels,
         saliency=ablation_saliency,
         initial_weights=ablation_start,
-        masks=training_masks,
+        masks=ablation_masks,
     output:
         weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
         history="<run>/ablation/{variant}/{seed}/round{round}/history.csv",
@@ -62,6 +62,11 @@ use rule evaluate_round as ablation_evaluate with:
         "<logs>/ablation/{variant}_{seed}_evaluate_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_evaluate_round{round}.tsv"
+
+
+rule ceiling:
+    input:
+        f"<run>/ablation/masks/{CONFIG.random_seed}/round0/metrics.csv",
 
 
 rule ablation:

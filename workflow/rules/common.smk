@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from auxseg.ablation import VARIANTS, rounds_of, seeds_of, variant_config
+from auxseg.ablation import compared, rounds_of, seeds_of, variant_config
 from auxseg.config import parse_config, stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files
 from auxseg.errors import UserError
@@ -137,11 +137,17 @@ def ablation_start(wildcards):
     return ablation_last_weights(wildcards)
 
 
+def ablation_masks(wildcards):
+    """True masks, for the network that is trained on them."""
+    changed = variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
+    return "<run>/masks.h5" if changed.train.labels == "masks" else []
+
+
 def ablation_metrics(wildcards):
     """The figures of all networks, seeds and rounds of the ablation."""
     return [
         f"<run>/ablation/{variant}/{seed}/round{number}/metrics.csv"
-        for variant in VARIANTS
+        for variant in compared()
         for seed in seeds_of(CONFIG)
         for number in range(rounds_of(CONFIG, variant))
     ]
