@@ -92,8 +92,8 @@ def _place(
     whole, head = tile.silhouette.sum(), tile.head.sum()
     alone = not heads.any()
     for _ in range(60):
-        top = int(rng.uniform(-0.1 * rows, height - 0.9 * rows))
-        left = int(rng.uniform(-0.15 * columns, width - 0.85 * columns))
+        top = _between(-0.1 * rows, height - 0.9 * rows, rng)
+        left = _between(-0.15 * columns, width - 0.85 * columns, rng)
         inside = _moved(tile.silhouette, (top, left), owner.shape)
         if inside.sum() < 0.88 * whole:
             continue
@@ -104,6 +104,11 @@ def _place(
     if not alone:
         return None
     return (height - rows) // 2, (width - columns) // 2
+
+
+def _between(a: float, b: float, rng: np.random.Generator) -> int:
+    """A pixel between two bounds, which change places where the animal is larger than the scene."""
+    return int(rng.uniform(min(a, b), max(a, b)))
 
 
 def _overlap(silhouette: np.ndarray, owner: np.ndarray) -> float:

@@ -167,3 +167,11 @@ def test_saliency_maps_are_useful_but_flawed():
 
     assert 0.66 < np.mean(overlaps) < 0.78
     assert 0.05 < np.mean(np.array(overlaps) < 0.5) < 0.3
+
+
+def test_a_scene_narrower_than_its_animals_is_drawn_all_the_same():
+    for number in range(12):
+        scene = draw_scene(160, 64, number % len(CLASSES), np.random.default_rng(number))
+
+        assert scene.image.shape == (160, 64, 3)
+        assert (scene.mask == number % len(CLASSES) + 1).any()
