@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from auxseg.config import Config, ModelOptions, PredictOptions, TrainOptions
-from auxseg.report.tables import NOTHING, read_text_table, with_variants
-
-SINGLE_SCALE = "single scale"
+from auxseg.report import tables
+from auxseg.report.tables import NOTHING, SINGLE_SCALE, read_text_table, with_variants
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def seeds_of(config: Config) -> range:
 
 
 def ablation_table(folder: Path, seeds: Sequence[int], rounds: int) -> pd.DataFrame:
-    """MIoU in percent of every row: mean, deviation, each seed's, and the published one.
+    """Figures (mIoU, percent) of every row: mean, deviation, each seed's, and the published one.
 
     Args:
         folder: with {variant}/{seed}/round{round}/metrics.csv.
@@ -141,13 +140,11 @@ def ablation_table(folder: Path, seeds: Sequence[int], rounds: int) -> pd.DataFr
 
 def markdown(table: pd.DataFrame) -> str:
     """The table for people: mean +- deviation beside the published figure, one block a table."""
-    lines = []
+    blocks = []
     for name, rows in table.groupby("table", sort=False):
-        lines += [f"| {name} | here | published (VOC 2012 val) |", "| --- | --- | --- |"]
-        for row in rows.itertuples():
-            lines.append(f"| {row.row} | {_with_deviation(row)} | {row.published:.1f} |")
-        lines.append("")
-    return "\n".join(lines)
+        cells = ([str(r.row), _with_deviation(r), f"{r.published:.1f}"] for r in rows.itertuples())
+        blocks.append(tables.markdown([str(name), "here", "published (VOC 2012 val)"], cells))
+    return "\n\n".join(blocks) + "\n"
 
 
 def _miou(folder: Path) -> float | None:

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from auxseg.report.tables import read_text_table, with_variants
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2", "snakemake")
-SINGLE, MULTISCALE, CRF = "single scale", "multi-scale + flip", "multi-scale + flip + CRF"
-"""The three ways of predicting, as the report names them."""
+MULTISCALE, CRF = "multi-scale + flip", "multi-scale + flip + CRF"
+"""The ways of predicting beside a single scale, as the report names them."""
 
 
 def run_workflow(config: Mapping[str, Any], *arguments: str) -> None:
@@ -54,13 +54,6 @@ def minutes(run: str) -> float:
     """What a run's jobs took, by Snakemake's own clock; they run one after the other."""
     files = (results(run) / "benchmarks").glob("*.tsv")
     return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in files) / 60
-
-
-def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    header = list(header)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def machine() -> str:

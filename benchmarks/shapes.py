@@ -15,7 +15,6 @@ from measure import (
     MULTISCALE,
     ROOT,
     machine,
-    markdown,
     metrics,
     minutes,
     results,
@@ -25,6 +24,7 @@ from measure import (
 from auxseg.config import SeedOptions
 from auxseg.datasets.index_file import read_index
 from auxseg.metrics import Confusion, mean
+from auxseg.report.tables import markdown
 from auxseg.stages import seed
 from auxseg.store import MapReader
 

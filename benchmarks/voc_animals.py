@@ -10,23 +10,15 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from measure import (
-    CRF,
-    MULTISCALE,
-    SINGLE,
-    ceiling,
-    machine,
-    markdown,
-    metrics,
-    minutes,
-    run_workflow,
-)
+from measure import CRF, MULTISCALE, ceiling, machine, metrics, minutes, run_workflow
+
+from auxseg.report.tables import SINGLE_SCALE, markdown
 
 PRESETS = {
     "mini": "workflow/presets/voc-animals.yaml",
     "full": "workflow/presets/voc-animals-full.yaml",
 }
-VARIANTS = (SINGLE, MULTISCALE, CRF)
+VARIANTS = (SINGLE_SCALE, MULTISCALE, CRF)
 QUALITY = ("precision", "recall", "miou", "ignored")
 
 

@@ -19,3 +19,7 @@ class Section(BaseModel):
         if isinstance(values, dict):
             return {key: None if value == "null" else value for key, value in values.items()}
         return values
+
+    def narrowed(self) -> "Section":
+        """Without options that the others leave unused: they must not rerun anything."""
+        return self

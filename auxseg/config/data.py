@@ -140,3 +140,7 @@ class SaliencyOptions(Section):
         if self.source == "onnx" and self.onnx.model is None:
             raise ValueError("source 'onnx' needs saliency.onnx.model: the path of an ONNX file")
         return self
+
+    def narrowed(self) -> "SaliencyOptions":
+        """Maps from files have no use for the model's options."""
+        return SaliencyOptions(source="maps", maps=self.maps) if self.source == "maps" else self

@@ -98,11 +98,7 @@ STAGE_OPTIONS: dict[str, type[Section]] = {
 
 def stage_options(config: Config, stage: str) -> Section:
     """What `stage` reads of the configuration, and nothing else."""
-    section = getattr(config, stage)
-    if stage in ("index", "cam", "seed", "refine"):
-        return section.narrowed()
-    if stage == "saliency" and section.source == "maps":
-        return SaliencyOptions(source="maps", maps=section.maps)
+    section = getattr(config, stage).narrowed()
     if stage == "classify":
         backbone = config.model.model_dump(include=set(BackboneOptions.model_fields))
         return ClassifyJob(

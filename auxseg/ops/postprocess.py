@@ -19,6 +19,7 @@ def label_by_cam(
     cam: np.ndarray,
     classes: np.ndarray,
     saliency: np.ndarray,
+    probabilities: np.ndarray | None = None,
     *,
     cam_threshold: float,
     saliency_threshold: float,
@@ -31,6 +32,8 @@ def label_by_cam(
         cam: (K, H, W) float32 in [0, 1].
         classes: (K,) 0-based class indices.
         saliency: (H, W) float32 in [0, 1], before the CRF.
+        probabilities: (K + 1, H, W) float32 in [0, 1], of background and the image's own classes:
+            pixels that the network segments otherwise are ignored; None ignores none of them.
         cam_threshold: of the fusion.
         saliency_threshold: of the fusion.
         sharpen: the saliency's CRF; None leaves it out.
@@ -43,43 +46,9 @@ def label_by_cam(
         cam_threshold=cam_threshold,
         saliency_threshold=saliency_threshold,
     )
+    if probabilities is not None:
+        label[label != most_probable(probabilities, classes)] = IGNORE
     return label, to_bytes(refined)
-
-
-def label_where_both_agree(
-    image: np.ndarray,
-    cam: np.ndarray,
-    probabilities: np.ndarray,
-    classes: np.ndarray,
-    saliency: np.ndarray,
-    *,
-    cam_threshold: float,
-    saliency_threshold: float,
-    sharpen: Sharpen | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """As `label_by_cam`, ignoring pixels that the network segments otherwise.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        cam: (K, H, W) float32 in [0, 1].
-        probabilities: (K + 1, H, W) float32 in [0, 1], of background and the image's own classes.
-        classes: (K,) 0-based class indices.
-        saliency: (H, W) float32 in [0, 1], before the CRF.
-        cam_threshold: of the fusion.
-        saliency_threshold: of the fusion.
-        sharpen: the saliency's CRF; None leaves it out.
-    """
-    label, refined = label_by_cam(
-        image,
-        cam,
-        classes,
-        saliency,
-        cam_threshold=cam_threshold,
-        saliency_threshold=saliency_threshold,
-        sharpen=sharpen,
-    )
-    label[label != most_probable(probabilities, classes)] = IGNORE
-    return label, refined
 
 
 def label_by_segmentation(

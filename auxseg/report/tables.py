@@ -10,6 +10,7 @@ from auxseg.errors import UserError
 
 SETTINGS = ["scales", "flip", "crf"]
 NOTHING = "-"
+SINGLE_SCALE = "single scale"
 _SUBJECTS = {
     "labels": "Pseudo labels",
     "saliency": "Saliency",
@@ -84,7 +85,7 @@ def variant_name(scales: str, flip: str, crf: str) -> str:
     """How a prediction was made, in words; empty for what was not predicted."""
     if not scales:
         return ""
-    name = "single scale" if len(scales.split()) == 1 else "multi-scale"
+    name = SINGLE_SCALE if len(scales.split()) == 1 else "multi-scale"
     name += " + flip" if _is_true(flip) else ""
     return name + " + CRF" if _is_true(crf) else name
 
@@ -162,6 +163,12 @@ def by_class(table: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]
 def percent(value: str) -> str:
     """A fraction as percent with one decimal; `NOTHING` where there is no number."""
     return f"{100 * float(value):.1f}" if value else NOTHING
+
+
+def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    header = list(header)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows))
 
 
 def _cell(row: pd.Series) -> str:

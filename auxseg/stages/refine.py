@@ -19,7 +19,7 @@ from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
 from auxseg.ops.crf import Kernels, refine_saliency
-from auxseg.ops.postprocess import label_by_cam, label_by_segmentation, label_where_both_agree
+from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
@@ -87,7 +87,7 @@ def _label(options: RefineOptions) -> Callable[..., tuple[np.ndarray, np.ndarray
     sharpen = partial(refine_saliency, kernels=kernels, temperature=options.crf.temperature)
     if options.labels_from != "segmentation":
         return partial(
-            label_by_cam if options.labels_from == "cam" else label_where_both_agree,
+            label_by_cam,
             cam_threshold=options.cam_threshold,
             saliency_threshold=options.saliency_threshold,
             sharpen=sharpen if options.use_crf else None,
@@ -124,8 +124,9 @@ def _jobs(
         if network.saliency is not None:
             saliency = (saliency + rest[0]) / 2
             rest = rest[1:]
-        said = {"cam": (rest,), "segmentation": (probabilities,), "both": (rest, probabilities)}
-        yield image, *said[options.labels_from], classes, saliency
+        evidence = probabilities if options.labels_from == "segmentation" else rest
+        witness = (probabilities,) if options.labels_from == "both" else ()
+        yield image, evidence, classes, saliency, *witness
 
 
 def _maps(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
