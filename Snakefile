@@ -36,6 +36,7 @@ localrules:
     refine,
     predict,
     evaluate,
+    ceiling,
 
 
 rule all:

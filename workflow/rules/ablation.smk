@@ -4,10 +4,10 @@
 use rule train_round as ablation_train with:
     input:
         index="<run>/index.h5",
-        labels=ablation_labels,
-        saliency=ablation_saliency,
-        initial_weights=ablation_start,
-        masks=ablation_masks,
+        labels=round_labels,
+        saliency=round_saliency,
+        initial_weights=initial_weights,
+        masks=training_masks,
     output:
         weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
         history="<run>/ablation/{variant}/{seed}/round{round}/history.csv",
@@ -15,15 +15,12 @@ use rule train_round as ablation_train with:
         "<logs>/ablation/{variant}_{seed}_train_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_train_round{round}.tsv"
-    params:
-        options=ablation_options("train"),
-        masks=optional_flag("masks"),
 
 
 use rule refine_round as ablation_refine with:
     input:
         index="<run>/index.h5",
-        weights=ablation_last_weights,
+        weights=last_weights,
         saliency="<run>/saliency.h5",
     output:
         labels="<run>/ablation/{variant}/{seed}/round{round}/labels.h5",
@@ -44,16 +41,14 @@ use rule predict_round as ablation_predict with:
         "<logs>/ablation/{variant}_{seed}_predict_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_predict_round{round}.tsv"
-    params:
-        options=ablation_options("predict"),
 
 
 use rule evaluate_round as ablation_evaluate with:
     input:
         index="<run>/index.h5",
         masks="<run>/masks.h5",
-        labels=ablation_labels,
-        saliency=ablation_saliency,
+        labels=round_labels,
+        saliency=round_saliency,
         predictions="<run>/ablation/{variant}/{seed}/round{round}/predictions.h5",
     output:
         metrics="<run>/ablation/{variant}/{seed}/round{round}/metrics.csv",

@@ -27,13 +27,24 @@ os.environ.update(
 )
 
 
+def config_of(wildcards):
+    """The run's configuration, or that of the network it is compared with."""
+    if "variant" not in wildcards.keys():
+        return CONFIG
+    return variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
+
+
+def network_folder(wildcards):
+    """Where the rounds of the run, or of the network it is compared with, lie."""
+    return "<run>/ablation/{variant}/{seed}" if "variant" in wildcards.keys() else "<run>"
+
+
 def options(stage):
     """What a stage reads of the configuration, as the JSON of its --options.
 
     A function, since Snakemake would take braces in a plain text for wildcards.
     """
-    text = to_json(stage_options(CONFIG, stage))
-    return lambda wildcards: text
+    return lambda wildcards: to_json(stage_options(config_of(wildcards), stage))
 
 
 def file_if_there(path):
@@ -70,12 +81,12 @@ def round_saliency(wildcards):
     """Coarse saliency in round 0, what the last network refined of it afterwards."""
     if int(wildcards.round) == 0:
         return "<run>/saliency.h5"
-    return "<run>/round{round}/saliency.h5"
+    return f"{network_folder(wildcards)}/round{{round}}/saliency.h5"
 
 
 def last_weights(wildcards):
     """The network of the round before."""
-    return f"<run>/round{int(wildcards.round) - 1}/weights.safetensors"
+    return f"{network_folder(wildcards)}/round{int(wildcards.round) - 1}/weights.safetensors"
 
 
 def final_weights(wildcards):
@@ -92,7 +103,7 @@ def initial_weights(wildcards):
 
 def training_masks(wildcards):
     """True masks: read in training only for the ceiling that `train.labels: masks` asks for."""
-    return "<run>/masks.h5" if CONFIG.train.labels == "masks" else []
+    return "<run>/masks.h5" if config_of(wildcards).train.labels == "masks" else []
 
 
 def round_predictions(wildcards):
@@ -100,47 +111,11 @@ def round_predictions(wildcards):
     return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
 
 
-def ablation_options(stage):
-    """What a stage reads of the configuration of one of the ablation's networks."""
-
-    def text(wildcards):
-        changed = variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
-        return to_json(stage_options(changed, stage))
-
-    return text
-
-
-def ablation_labels(wildcards):
-    """The run's own first labels, then those of the network of the round before."""
+def round_labels(wildcards):
+    """The run's own first labels, then those that the network of the round before made."""
     if int(wildcards.round) == 0:
         return "<run>/round0/labels.h5"
-    return "<run>/ablation/{variant}/{seed}/round{round}/labels.h5"
-
-
-def ablation_saliency(wildcards):
-    """The run's own coarse saliency, then what the network of the round before refined of it."""
-    if int(wildcards.round) == 0:
-        return "<run>/saliency.h5"
-    return "<run>/ablation/{variant}/{seed}/round{round}/saliency.h5"
-
-
-def ablation_last_weights(wildcards):
-    """The same network after the round before."""
-    last = int(wildcards.round) - 1
-    return f"<run>/ablation/{{variant}}/{{seed}}/round{last}/weights.safetensors"
-
-
-def ablation_start(wildcards):
-    """The run's own classifier, then the same network after the round before."""
-    if int(wildcards.round) == 0:
-        return "<run>/classifier/weights.safetensors"
-    return ablation_last_weights(wildcards)
-
-
-def ablation_masks(wildcards):
-    """True masks, for the network that is trained on them."""
-    changed = variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
-    return "<run>/masks.h5" if changed.train.labels == "masks" else []
+    return f"{network_folder(wildcards)}/round{{round}}/labels.h5"
 
 
 def ablation_metrics(wildcards):

@@ -72,53 +72,6 @@ rule refine_round:
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
-rule predict_test:
-    input:
-        index="<run>/index.h5",
-        weights=final_weights,
-    output:
-        predictions="<run>/submission/predictions.h5",
-    log:
-        "<logs>/predict_test.log",
-    benchmark:
-        "<benchmarks>/predict_test.tsv"
-    conda:
-        "../../envs/auxseg-cpu.yaml"
-    threads: 16
-    resources:
-        mem_mb=8000,
-        runtime=480,
-        gpu=0,
-    params:
-        options=options("predict"),
-    shell:
-        "auxseg predict --index {input.index} --weights {input.weights}"
-        " --predictions {output.predictions} --split test"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
-
-
-rule submission:
-    input:
-        index="<run>/index.h5",
-        predictions="<run>/submission/predictions.h5",
-    output:
-        archive="<run>/submission/comp6_test_cls.tar.gz",
-    log:
-        "<logs>/submission.log",
-    benchmark:
-        "<benchmarks>/submission.tsv"
-    conda:
-        "../../envs/auxseg-cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    shell:
-        "auxseg submission {input.predictions} {output.archive} --index {input.index}"
-        " 2>&1 | tee {log}"
-
-
 rule predict:
     input:
         every_round("<run>/round{round}/predictions.h5"),
@@ -144,7 +97,45 @@ rule predict_round:
         gpu=0,
     params:
         options=options("predict"),
+        split="",
     shell:
         "auxseg predict --index {input.index} --weights {input.weights}"
-        " --predictions {output.predictions}"
+        " --predictions {output.predictions} {params.split}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule predict_round as predict_test with:
+    input:
+        index="<run>/index.h5",
+        weights=final_weights,
+    output:
+        predictions="<run>/submission/predictions.h5",
+    log:
+        "<logs>/predict_test.log",
+    benchmark:
+        "<benchmarks>/predict_test.tsv"
+    params:
+        options=options("predict"),
+        split="--split test",
+
+
+rule submission:
+    input:
+        index="<run>/index.h5",
+        predictions="<run>/submission/predictions.h5",
+    output:
+        archive="<run>/submission/comp6_test_cls.tar.gz",
+    log:
+        "<logs>/submission.log",
+    benchmark:
+        "<benchmarks>/submission.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    shell:
+        "auxseg submission {input.predictions} {output.archive} --index {input.index}"
+        " 2>&1 | tee {log}"
