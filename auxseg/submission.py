@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.palette import index_picture
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, image_size
@@ -101,10 +101,8 @@ def _to_voc(table: Index, index: Path) -> np.ndarray:
 
 
 def _png(labels: np.ndarray) -> bytes:
-    picture = Image.fromarray(labels, mode="P")
-    picture.putpalette([value for colour in voc_palette(256) for value in colour])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    index_picture(labels).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -1,11 +1,21 @@
 """PASCAL VOC's colours of class indices, with which every mask of a data set is shown."""
 
+import numpy as np
+from PIL import Image
+
 Palette = tuple[tuple[int, int, int], ...]
 
 
 def voc_palette(count: int) -> Palette:
     """RGB of the indices 0 ... count - 1: the bits of the index, spread over the colour bits."""
     return tuple(_colour(index) for index in range(count))
+
+
+def index_picture(labels: np.ndarray) -> Image.Image:
+    """(H, W) uint8 class indices as a palette image in VOC's colours."""
+    picture = Image.fromarray(labels)
+    picture.putpalette([value for colour in voc_palette(256) for value in colour])
+    return picture
 
 
 def _colour(index: int) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from auxseg.config import FolderOptions, ShapesOptions
 from auxseg.datasets import folder
-from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.palette import index_picture
 from auxseg.datasets.record import Dataset
 from auxseg.datasets.shapes_animal import CLASSES
 from auxseg.datasets.shapes_scene import Scene, draw_scene
@@ -92,7 +92,5 @@ def _write(root: Path, options: ShapesOptions) -> None:
 def _save(root: Path, name: str, scene: Scene) -> None:
     photo = Image.fromarray(scene.image)
     photo.save(root / "images" / f"{name}.jpg", quality=_JPEG_QUALITY)
-    mask = Image.fromarray(scene.mask)
-    mask.putpalette([value for colour in voc_palette(256) for value in colour])
-    mask.save(root / "masks" / f"{name}.png")
+    index_picture(scene.mask).save(root / "masks" / f"{name}.png")
     Image.fromarray(scene.saliency).save(root / "saliency" / f"{name}.png")
