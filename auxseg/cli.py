@@ -20,6 +20,7 @@ from auxseg.config import STAGE_OPTIONS, parse_stage_options
 from auxseg.errors import UserError
 from auxseg.runtime import Runtime
 from auxseg.stages import STAGES
+from auxseg.stopping import Stopped, stop_on_signals
 
 if TYPE_CHECKING:
     from auxseg.report.tables import RoundTable
@@ -112,11 +113,15 @@ def option_lines(model: type[BaseModel], prefix: str = "") -> str:
 
 def main() -> None:
     """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
+    stop_on_signals()
     try:
         cli(standalone_mode=True)
     except UserError as error:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        print(f"auxseg: {stopped}; the same command goes on from there.", file=sys.stderr)
+        sys.exit(128 + stopped.number)
 
 
 def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
@@ -186,7 +191,7 @@ def check_archive(archive: Path, index: Path) -> None:
 def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, page: Path) -> None:
     """Gather the figures in FOLDER beside the paper's, as a table and as a page."""
     from auxseg.ablation import ablation_table, markdown
-    from auxseg.store import write_atomically
+    from auxseg.atomic import write_atomically
 
     figures = ablation_table(folder, seeds, rounds)
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())

@@ -8,6 +8,8 @@ from typing import Any
 
 import h5py
 
+_VERSIONS = ("v110", "v110")  # the first with checksums, and a third of the overhead of older ones
+
 
 @contextlib.contextmanager
 def create_h5(path: Path) -> Iterator[h5py.File]:
@@ -21,7 +23,7 @@ def create_h5(path: Path) -> Iterator[h5py.File]:
     """
     with _PatientFile(path, "w+") as stream:
         try:
-            with h5py.File(stream, "w") as file:
+            with h5py.File(stream, "w", libver=_VERSIONS) as file:
                 yield file
         except Exception:
             if stream.error is None:

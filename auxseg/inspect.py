@@ -11,12 +11,14 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from auxseg.atomic import write_atomically
+from auxseg.columns import read_table
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError, did_you_mean
 from auxseg.report.palette import full_palette, heat_colors
-from auxseg.store import MapReader, read_table, write_atomically
+from auxseg.store import MapReader
 
 _HEADER = {
     "kind",

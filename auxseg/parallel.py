@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
+from auxseg.stopping import follow_parent
+
 Result = TypeVar("Result")
 
 _PENDING_A_WORKER = 4
@@ -25,7 +27,7 @@ def process_map(
     # Spawned: a forked child of a process with torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     pending: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, follow_parent) as pool:
         try:
             for job in jobs:
                 pending.append(pool.submit(function, *job))

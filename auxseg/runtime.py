@@ -68,23 +68,26 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
 
 
 def progress(
-    items: Iterable[Item], what: str, total: int, *, last_line: bool = True
+    items: Iterable[Item], what: str, total: int, *, done: int = 0, last_line: bool = True
 ) -> Iterator[Item]:
     """Yield items under a bar on a terminal; in a log, a plain line now and then and at the end.
 
     Args:
         items: whose use takes the time.
         what: is being done.
-        total: number of items.
+        total: number of items, those done before included.
+        done: before these items.
         last_line: False where the caller itself says that all is done.
     """
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=what, total=total, dynamic_ncols=True, leave=last_line)
+        yield from tqdm(
+            items, desc=what, total=total, initial=done, dynamic_ncols=True, leave=last_line
+        )
         return
     written = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    for number, item in enumerate(items, start=done + 1):
         yield item
         due = time.monotonic() - written >= _SECONDS_A_LINE
-        if (due and done < total) or (done == total and last_line):
-            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+        if (due and number < total) or (number == total and last_line):
+            print(f"{what}: {number}/{total}", file=sys.stderr, flush=True)
             written = time.monotonic()

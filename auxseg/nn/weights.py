@@ -1,6 +1,6 @@
 """Weights in files: ours as safetensors with a description inside, others' as plain state dicts."""
 
-import json
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from auxseg.description import read_description
+from auxseg.atomic import write_atomically
+from auxseg.description import description_metadata, read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
-from auxseg.store import write_atomically
+
+_CONTENT = "content"
 
 
 def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
@@ -21,7 +23,7 @@ def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any])
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    metadata = {"auxseg": json.dumps(description, sort_keys=True)}
+    metadata = {**description_metadata(description), _CONTENT: _digest(state)}
     write_atomically(path, save(state, metadata))
 
 
@@ -112,9 +114,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: no such weights file.")
     try:
         if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return _read_safetensors(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a readable weights file ({reason}).") from None
@@ -125,3 +128,20 @@ def read_state(path: Path) -> dict[str, Tensor]:
         ) from None
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     return {k: v for k, v in state.items() if isinstance(v, Tensor)}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        written = (file.metadata() or {}).get(_CONTENT)
+    if written not in (None, _digest(state)):  # files of others have none
+        raise UserError(f"{path}: damaged; delete the file and make it again.")
+    return state
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 Reads:  index.h5 and the training images.
 Writes: classifier/weights.safetensors and classifier/history.csv (until then checkpoint.pt beside
-        them, after every epoch).
+        them: every few minutes and when told to end).
 """
 
 from pathlib import Path
@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from auxseg.artifact import file_digest
 from auxseg.config import ClassifyJob
 from auxseg.datasets.index_file import read_index
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.network import Classifier
 from auxseg.runtime import Runtime
-from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, classification_loss
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
@@ -25,7 +25,7 @@ from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 def run(
     options: ClassifyJob, *, index: Path, weights: Path, history: Path, runtime: Runtime
 ) -> None:
-    """Train the classifier; continues after the last whole epoch of an interrupted run."""
+    """Train the classifier; continues an interrupted run."""
     table = read_index(index)
     model = options.model
     torch.manual_seed(options.random_seed)

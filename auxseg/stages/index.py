@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from auxseg.artifact import Header, file_digest
 from auxseg.config import IndexOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
@@ -20,7 +21,7 @@ from auxseg.datasets.record import IGNORE, Dataset, Record
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, read_image, read_saliency, scaled_size
 from auxseg.runtime import Runtime, progress
-from auxseg.store import Header, MapWriter, file_digest
+from auxseg.store import MapWriter
 
 Checked = tuple[tuple[int, int], list[str]]
 """An image's (height, width), and a sentence for each fault found."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from auxseg.artifact import Header, file_digest
 from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
@@ -23,7 +24,7 @@ from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import Header, MapReader, MapWriter, file_digest
+from auxseg.store import MapReader, MapWriter
 
 Job = tuple[np.ndarray, ...]
 

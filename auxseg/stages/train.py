@@ -3,7 +3,7 @@
 Reads:  index.h5, the round's labels and saliency, the previous weights (round 0: the classifier's)
         and the training images; masks.h5 only where train.labels is masks.
 Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkpoint.pt beside
-        them, after every epoch).
+        them: every few minutes and when told to end).
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from auxseg.artifact import file_digest
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import BACKGROUND, IGNORE
@@ -19,7 +20,6 @@ from auxseg.errors import UserError
 from auxseg.nn.network import build_network
 from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
-from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Losses, multi_task_losses
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
@@ -37,7 +37,7 @@ def run(
     runtime: Runtime,
     masks: Path | None = None,
 ) -> None:
-    """Train the network; continues after the last whole epoch of an interrupted run."""
+    """Train the network; continues an interrupted run."""
     table = read_index(index)
     previous = read_description(initial_weights, classes=table.classes)
     round_number = previous["round"] + 1 if previous["kind"] == "network" else 0

@@ -1,5 +1,6 @@
 """Checkpoints: plain tensors and numbers, written atomically, read without unpickling code."""
 
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,40 +8,67 @@ from typing import Any
 
 import torch
 
-from auxseg.store import write_atomically
+from auxseg.atomic import write_atomically
+
+Random = dict[str, torch.Tensor]
+"""The state of torch's random generators, by kind of device."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a training after whole epochs.
+    """The state of a training after whole steps.
 
     Attributes:
         fingerprint: of options and inputs; only the same may continue.
-        epochs: whole epochs done.
         parts: state dict of everything that learns, by name: model, optimiser, ...
+        random: of the generators.
         history: a row a step so far.
     """
 
     fingerprint: str
-    epochs: int
     parts: dict[str, dict[str, Any]]
+    random: Random
     history: list[dict[str, float]]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; the last one stays whole until this one is."""
+    """Write a checkpoint, and its SHA-256 behind it; the last one stays whole until this one is."""
     buffer = io.BytesIO()
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     torch.save(fields, buffer)
-    write_atomically(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_atomically(path, content + hashlib.sha256(content).digest())
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint to continue from; None where there is none, or one of other options."""
+    """The checkpoint to continue from; None where there is none, or one of other options.
+
+    A damaged or foreign one counts as none: training starts anew, which is always right.
+    """
     if not path.is_file():
         return None
+    whole = path.read_bytes()
+    size = len(whole) - hashlib.sha256().digest_size
+    if hashlib.sha256(whole[:size]).digest() != whole[size:]:
+        return None
     try:
-        checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except Exception:  # damaged or foreign: training starts anew, which is always right
+        fields = torch.load(io.BytesIO(whole[:size]), map_location="cpu", weights_only=True)
+        checkpoint = Checkpoint(**fields)
+    except Exception:  # what another program, or another version, wrote
         return None
     return checkpoint if checkpoint.fingerprint == fingerprint else None
+
+
+def random_state() -> Random:
+    """Of the processor's generator, and of the first GPU's where it is in use."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_random(state: Random) -> None:
+    """Draw on from such a state."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from auxseg.artifact import Header
 from auxseg.config import TrainingOptions, to_json
 from auxseg.nn.network import AuxSegNet, Classifier
 from auxseg.nn.weights import save_weights
 from auxseg.runtime import Runtime
-from auxseg.store import Header
 from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import Losses
 from auxseg.training.samples import Batch, CropDataset

@@ -3,27 +3,30 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
+from auxseg.atomic import write_atomically
 from auxseg.config import TrainingOptions
-from auxseg.errors import UserError
-from auxseg.nn.network import AuxSegNet, Classifier, normalise
-from auxseg.runtime import Runtime, make_fabric, progress
-from auxseg.store import write_atomically
-from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from auxseg.training.losses import Losses, total
-from auxseg.training.samples import Batch, CropDataset, batches
+from auxseg.nn.network import AuxSegNet, Classifier
+from auxseg.runtime import Runtime, progress
+from auxseg.stopping import Stopped, put_off_stop
+from auxseg.training.checkpoint import (
+    Checkpoint,
+    Random,
+    load_checkpoint,
+    random_state,
+    restore_random,
+    save_checkpoint,
+)
+from auxseg.training.learner import Learner, LossesOf
+from auxseg.training.samples import CropDataset, batches
 
-_NEW_LAYERS = ("classification.", "segmentation.", "saliency.")
+SECONDS_A_CHECKPOINT = 300  # within an epoch; there is one after each in any case
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Paths:
     """Where a training keeps its things.
 
     Attributes:
-        checkpoint: state after the last whole epoch.
+        checkpoint: state after the last steps.
         history: CSV, a row a step: epoch, step, learning_rate, loss and every single loss.
         tensorboard: folder of event files.
     """
@@ -49,136 +52,119 @@ class Paths:
 def fit(
     network: AuxSegNet | Classifier,
     dataset: CropDataset,
-    losses_of: Callable[[nn.Module, torch.Tensor, Batch], Losses],
+    losses_of: LossesOf,
     options: TrainingOptions,
     *,
     fingerprint: str,
     paths: Paths,
     runtime: Runtime,
 ) -> None:
-    """Train a network in place, continuing after the last whole epoch of an interrupted run.
+    """Train a network in place, continuing after the last checkpoint of an interrupted run.
 
-    With `ema_decay` it ends as the moving average of its weights over the steps.
+    There is one every few minutes, at the end of each epoch, and when the process is told to end.
+    With `ema_decay` the network ends as the moving average of its weights over the steps.
 
     Args:
         network: on the CPU; trained in place.
         dataset: crops to train on.
-        losses_of: (network, normalised images, batch) to named losses.
+        losses_of: what it is trained on.
         options: schedule and optimiser.
         fingerprint: equal for runs that may continue one another.
         paths: checkpoint, history, event files.
         runtime: threads and device.
 
     Raises:
-        UserError: a loss became NaN or infinite; says which, in which epoch and step.
+        UserError: a loss became NaN or infinite; says which, and in which step.
+        Stopped: the process was told to end; the checkpoint is written.
     """
-    torch.set_num_threads(runtime.threads)
-    fabric = make_fabric(runtime, options.precision)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.SGD(parameter_groups(network, options), momentum=options.momentum)
-    model, optimiser = fabric.setup(network, optimiser)
-    workers = 0 if fabric.device.type == "cpu" else min(8, max(1, runtime.threads - 1))
-    loader = batches(dataset, options.batch_size, workers)
-    parts: dict[str, Any] = {"model": network, "optimiser": optimiser}
-    if options.ema_decay:
-        parts["average"] = moving_average(network, options.ema_decay)
-    done = load_checkpoint(paths.checkpoint, fingerprint)
-    rows: list[dict[str, float]] = []
-    if done is not None:
-        for name, part in parts.items():
-            part.load_state_dict(done.parts[name])
-        rows = done.history
+    learner = Learner(network, losses_of, options, runtime)
+    on_cpu = learner.fabric.device.type == "cpu"
+    workers = 0 if on_cpu else min(8, max(1, runtime.threads - 1))
+    loader, sampler = batches(dataset, options.batch_size, workers)
+    a_epoch = len(loader)
+    diary = Diary(learner, fingerprint, paths, steps=a_epoch * options.epochs)
+    with diary, put_off_stop() as stopped:
+        while diary.done < diary.steps:
+            epoch, first = divmod(diary.done, a_epoch)
+            sampler.begin(epoch, first)
+            torch.manual_seed(dataset.seed * 1_000_003 + epoch)  # dropout
+            crops = iter(loader)  # draws, so before the generators go on
+            if first:
+                diary.restore_random()
+            learner.train()
+            what = f"epoch {epoch + 1}/{options.epochs}"
+            for batch in progress(crops, what, a_epoch, done=first, last_line=False):
+                step = diary.done
+                losses = learner.step(batch, step / diary.steps, step)
+                diary.add({"epoch": epoch, "step": step, **losses})
+                if signal := stopped():
+                    diary.save()
+                    raise Stopped(signal, f"after step {diary.done} of {diary.steps}")
+            diary.end_epoch(what)
+    learner.finish()
+    write_atomically(paths.history, pd.DataFrame(diary.rows).to_csv(index=False).encode())
 
-    steps = len(loader) * options.epochs
-    if done is None:
-        shutil.rmtree(paths.tensorboard, ignore_errors=True)
-    else:
-        print(f"goes on after epoch {done.epochs} of {options.epochs}", file=sys.stderr)
-    events = SummaryWriter(paths.tensorboard, purge_step=len(rows))
-    started = time.monotonic()
-    for epoch in range(done.epochs if done else 0, options.epochs):
-        torch.manual_seed(dataset.seed * 1_000_003 + epoch)  # dropout
-        loader.sampler.epoch = epoch  # type: ignore[attr-defined]
-        model.train()
-        shown = progress(
-            loader, f"epoch {epoch + 1}/{options.epochs}", len(loader), last_line=False
+
+class Diary:
+    """What a training has done so far: on disk, in TensorBoard's files, and told to the user."""
+
+    def __init__(self, learner: Learner, fingerprint: str, paths: Paths, steps: int) -> None:
+        """Read the checkpoint, if there is one to continue from, and restore the learner."""
+        self.steps = steps
+        self.rows: list[dict[str, float]] = []
+        self._learner = learner
+        self._fingerprint = fingerprint
+        self._path = paths.checkpoint
+        self._random: Random | None = None
+        checkpoint = load_checkpoint(paths.checkpoint, fingerprint)
+        if checkpoint is None:
+            shutil.rmtree(paths.tensorboard, ignore_errors=True)
+        else:
+            learner.restore(checkpoint.parts)
+            self._random = checkpoint.random
+            self.rows = checkpoint.history
+            print(f"goes on after step {self.done} of {steps}", file=sys.stderr)
+        self._events = SummaryWriter(paths.tensorboard, purge_step=self.done)
+        self._started = self._saved = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        """Steps that are done."""
+        return len(self.rows)
+
+    def restore_random(self) -> None:
+        """Let the generators go on where the checkpoint left them."""
+        if self._random is not None:
+            restore_random(self._random)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Note a step, and now and then save all."""
+        self.rows.append(row)
+        for name, value in row.items():
+            if name not in ("epoch", "step"):
+                self._events.add_scalar(name, value, int(row["step"]))
+        if time.monotonic() - self._saved >= SECONDS_A_CHECKPOINT:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(
+            self._path,
+            Checkpoint(self._fingerprint, self._learner.state(), random_state(), self.rows),
         )
-        for step, batch in enumerate(shown, start=epoch * len(loader)):
-            rate = set_rate(optimiser, options, step / steps)
-            batch = {name: value.to(fabric.device) for name, value in batch.items()}
-            losses = losses_of(model, normalise(batch["image"], network.backbone), batch)
-            loss = total(losses)
-            row = {"epoch": epoch, "step": step, "learning_rate": rate, **numbers(losses, loss)}
-            refuse_nan(row)
-            optimiser.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            if options.clip_gradient:
-                # A scaler of 16-mixed overflows now and then, and skips that step by itself.
-                fabric.clip_gradients(
-                    model, optimiser, max_norm=options.clip_gradient, error_if_nonfinite=False
-                )
-            optimiser.step()
-            if "average" in parts:
-                parts["average"].update_parameters(network)
-            rows.append(row)
-            _log_step(events, row)
-        states = {name: part.state_dict() for name, part in parts.items()}
-        save_checkpoint(paths.checkpoint, Checkpoint(fingerprint, epoch + 1, states, rows))
-        _print_epoch(rows, epoch, options.epochs, time.monotonic() - started)
-    events.close()
-    if "average" in parts:
-        network.load_state_dict(parts["average"].module.state_dict())
-    write_atomically(paths.history, pd.DataFrame(rows).to_csv(index=False).encode())
+        self._saved = time.monotonic()
 
+    def end_epoch(self, what: str) -> None:
+        """Save all, and tell the epoch's mean losses."""
+        self.save()
+        last = self.rows[-1]["epoch"]
+        means = pd.DataFrame([row for row in self.rows if row["epoch"] == last]).mean()
+        shown = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
+        seconds = time.monotonic() - self._started
+        print(f"{what}: {shown} ({seconds:.0f} s)", file=sys.stderr, flush=True)
 
-def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of the network that follows it: decay * copy + (1 - decay) * network after a step."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    def __enter__(self) -> "Diary":
+        return self
 
-
-def parameter_groups(network: nn.Module, options: TrainingOptions) -> list[dict[str, object]]:
-    """Backbone and cross-task block at the base rate, new layers at `head_rate_factor` times it."""
-    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    new = [p for n, p in named if n.startswith(_NEW_LAYERS)]
-    old = [p for n, p in named if not n.startswith(_NEW_LAYERS)]
-    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
-    return [
-        {"params": old, "factor": 1.0, **shared},
-        {"params": new, "factor": options.head_rate_factor, **shared},
-    ]
-
-
-def set_rate(optimiser: torch.optim.Optimizer, options: TrainingOptions, progress: float) -> float:
-    """Poly schedule: base rate * (1 - progress)^power, progress in [0, 1); returns the base's."""
-    rate = options.learning_rate * (1 - progress) ** options.poly_power
-    for group in optimiser.param_groups:
-        group["lr"] = rate * group["factor"]
-    return rate
-
-
-def numbers(losses: Losses, loss: torch.Tensor) -> dict[str, float]:
-    """Every loss and their sum as numbers, fetched from the device at once."""
-    values = torch.stack([*losses.values(), loss]).tolist()
-    return dict(zip([*losses, "loss"], values, strict=True))
-
-
-def refuse_nan(row: dict[str, float]) -> None:
-    """Stop at the first loss that is not a finite number."""
-    for name, value in row.items():
-        if not abs(value) < float("inf"):
-            raise UserError(
-                f"training stopped: the {name} loss is {value} in epoch {int(row['epoch'])}, step "
-                f"{int(row['step'])}; lower learning_rate or head_rate_factor and run again."
-            )
-
-
-def _log_step(events: SummaryWriter, row: dict[str, float]) -> None:
-    for name, value in row.items():
-        if name not in ("epoch", "step"):
-            events.add_scalar(name, value, int(row["step"]))
-
-
-def _print_epoch(rows: list[dict[str, float]], epoch: int, epochs: int, seconds: float) -> None:
-    means = pd.DataFrame([row for row in rows if row["epoch"] == epoch]).mean()
-    shown = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
-    print(f"epoch {epoch + 1}/{epochs}: {shown} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+    def __exit__(self, *_: object) -> None:
+        self._events.close()

@@ -111,36 +111,44 @@ class CropDataset(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[Place]):
-    """All places of an epoch in an order drawn from (seed, epoch)."""
+    """All places of an epoch in an order drawn from (seed, epoch), from any batch on."""
 
     def __init__(self, length: int, batch_size: int, seed: int) -> None:
         self._length = length
         self._batch_size = batch_size
         self._seed = seed
-        self.epoch = 0
+        self._epoch = self._first = 0
+
+    def begin(self, epoch: int, batch: int = 0) -> None:
+        """Let the next pass be this epoch, from its batch of that number on."""
+        self._epoch, self._first = epoch, batch
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Place]:
-        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._length)
-        for number, position in enumerate(order):
-            yield Place(self.epoch, int(position), number // self._batch_size)
+        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._length)
+        for number in range(self._first * self._batch_size, self._length):
+            yield Place(self._epoch, int(order[number]), number // self._batch_size)
 
 
-def batches(dataset: CropDataset, batch_size: int, workers: int) -> DataLoader[Batch]:
-    """A loader whose `sampler.epoch` is to be set before each pass.
+def batches(
+    dataset: CropDataset, batch_size: int, workers: int
+) -> tuple[DataLoader[Batch], EpochSampler]:
+    """A loader, and its sampler that is told before each pass where to begin.
 
     A short last batch is dropped, unless it is the only one.
     """
-    return DataLoader(
+    sampler = EpochSampler(len(dataset), batch_size, dataset.seed)
+    loader: DataLoader[Batch] = DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(len(dataset), batch_size, dataset.seed),  # type: ignore[arg-type]
+        sampler=sampler,  # type: ignore[arg-type]
         num_workers=workers,
         drop_last=len(dataset) >= batch_size,
         persistent_workers=workers > 0,
     )
+    return loader, sampler
 
 
 def draw_window(

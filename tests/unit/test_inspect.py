@@ -6,11 +6,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from auxseg.artifact import Header
 from auxseg.cli import cli
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.errors import UserError
 from auxseg.inspect import describe, write_picture
-from auxseg.store import Header, MapWriter
+from auxseg.store import MapWriter
 
 LABELS = np.array([[0, 1, 1, 255], [0, 0, 1, 255]], dtype=np.uint8)
 
@@ -38,7 +39,7 @@ def labels(tmp_path: Path) -> Path:
 
 def test_an_artifact_tells_kind_options_inputs_and_number_of_maps(labels):
     lines = [line.split() for line in describe(labels).splitlines()]
-    assert ["kind", "labels,", "format", "1"] in lines
+    assert ["kind", "labels,", "format", "2"] in lines
     assert ["cam_threshold:", "0.2"] in lines
     assert ["input", "cam", "abcdefabcdef"] in lines
     assert ["maps", "3"] in lines

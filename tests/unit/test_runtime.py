@@ -16,6 +16,12 @@ def test_a_log_says_now_and_then_how_far_a_long_stage_is(capsys, monkeypatch):
     assert capsys.readouterr().err == "epoch 1/2: 1/3\nepoch 1/2: 2/3\n"
 
 
+def test_what_was_done_before_counts(capsys):
+    list(progress("bc", "cam", 3, done=1))
+
+    assert capsys.readouterr().err == "cam: 3/3\n"
+
+
 def test_nothing_to_do_says_nothing(capsys):
     assert list(progress([], "cam", 0)) == []
 

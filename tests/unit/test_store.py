@@ -1,22 +1,14 @@
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from auxseg.artifact import Header, file_digest
 from auxseg.errors import UserError
-from auxseg.store import (
-    Header,
-    MapReader,
-    MapWriter,
-    file_digest,
-    read_table,
-    write_atomically,
-    write_table,
-)
+from auxseg.store import MapReader, MapWriter
+from tests.damage import in_another_process, spoil, with_a_flipped_bit
 
 HEADER = Header("labels", '{"threshold": 0.2}', {"cam": "abc"}, {"classes": ["cat", "dog"]})
 
@@ -29,18 +21,6 @@ def write(path: Path, numbers: range = range(5), header: Header = HEADER, **opti
     with MapWriter(path, header, **options) as writer:
         for image_id in writer.missing(str(number) for number in numbers):
             writer.put(image_id, a_map(int(image_id)))
-
-
-def in_another_process(*lines: str) -> subprocess.CompletedProcess:
-    start = [
-        "import os, resource, signal, sys",
-        "from pathlib import Path",
-        "import numpy as np",
-        "from auxseg.store import *",
-        "header = Header('labels')",
-    ]
-    command = [sys.executable, "-c", "\n".join([*start, *lines])]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_maps_and_attributes_come_back_as_they_were(tmp_path):
@@ -151,14 +131,14 @@ def test_a_kill_between_writing_and_renaming_costs_that_file_alone(tmp_path, ren
     write(tmp_path / "undisturbed.h5", header=Header("labels"))
     before = path.read_bytes()
     killed = in_another_process(
-        "from auxseg import store",
-        "replace, done = store._replace, []",
+        "from auxseg import atomic",
+        "replace, done = atomic.replace, []",
         "def interrupted(temporary, final):",
         f"    if len(done) == {renames}:",
         "        os.kill(os.getpid(), signal.SIGKILL)",
         "    done.append(final)",
         "    replace(temporary, final)",
-        "store._replace = interrupted",
+        "atomic.replace = interrupted",
         f"with MapWriter(Path({str(path)!r}), header, maps_per_part=2) as writer:",
         "    for number in range(5):",
         "        values = np.random.default_rng(number).integers(0, 255, (10, 12), dtype=np.uint8)",
@@ -267,97 +247,6 @@ def test_the_digest_notices_values_types_shapes_and_attributes(tmp_path, change,
     assert (file_digest(tmp_path / "a.h5") == file_digest(tmp_path / "b.h5")) == same
 
 
-def test_tables_come_back_as_they_were(tmp_path):
-    columns = {
-        "id": np.array(["a", "Bär", ""], dtype=object),
-        "height": np.array([1, 2, 3], dtype=np.int32),
-        "labels": np.eye(3, dtype=np.uint8),
-    }
-    write_table(tmp_path / "a.h5", HEADER, columns)
-
-    attributes, found = read_table(tmp_path / "a.h5", "labels")
-
-    assert attributes["classes"] == ["cat", "dog"]
-    assert found["id"].tolist() == ["a", "Bär", ""]
-    assert found["height"].tolist() == [1, 2, 3]
-    assert found["labels"].tolist() == np.eye(3).tolist()
-
-
-def test_the_own_attributes_of_an_artifact_may_hold_any_letters(tmp_path):
-    header = Header("labels", extra={"classes": ["Bär", "犬"], "scale": 0.5, "count": 2})
-    write(tmp_path / "maps.h5", header=header)
-    write_table(tmp_path / "table.h5", header, {"height": np.array([1])})
-
-    with MapReader(tmp_path / "maps.h5") as reader:
-        of_maps = reader.attributes
-    of_table, _ = read_table(tmp_path / "table.h5", "labels")
-
-    for attributes in (of_maps, of_table):
-        own = {name: attributes[name] for name in header.extra}
-        assert own == {"classes": ["Bär", "犬"], "scale": 0.5, "count": 2}
-
-
-@pytest.mark.parametrize("change", ["id", "height"])
-def test_the_digest_of_a_table_notices_every_column(tmp_path, change):
-    columns = {"id": np.array(["a", "b"], dtype=object), "height": np.array([1, 2])}
-    write_table(tmp_path / "a.h5", HEADER, columns)
-    columns[change] = columns[change][::-1]
-    write_table(tmp_path / "b.h5", HEADER, columns)
-
-    assert file_digest(tmp_path / "a.h5") != file_digest(tmp_path / "b.h5")
-
-
-def test_the_digest_of_a_table_notices_where_its_texts_end(tmp_path):
-    for name, texts in (("a", ["ab", "c"]), ("b", ["a", "bc"])):
-        write_table(tmp_path / f"{name}.h5", HEADER, {"id": np.array(texts, dtype=object)})
-
-    assert file_digest(tmp_path / "a.h5") != file_digest(tmp_path / "b.h5")
-
-
-def test_a_missing_artifact_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"a\.h5: no such artifact; run the stage that writes it"):
-        MapReader(tmp_path / "a.h5")
-
-
-def test_an_artifact_of_another_kind_is_refused(tmp_path):
-    write(tmp_path / "a.h5")
-    write_table(tmp_path / "t.h5", Header("index"), {"id": np.array([1])})
-
-    with pytest.raises(UserError, match=r"a\.h5: holds 'labels', where 'cam' is needed\."):
-        MapReader(tmp_path / "a.h5", "cam")
-    with pytest.raises(UserError, match=r"t\.h5: a table \('index'\), where maps"):
-        MapReader(tmp_path / "t.h5")
-    with pytest.raises(UserError, match=r"a\.h5: holds 'labels', where 'index' is needed\."):
-        read_table(tmp_path / "a.h5", "index")
-
-
-def test_half_a_file_and_another_file_are_refused(tmp_path):
-    write(tmp_path / "a.h5")
-    (tmp_path / "half.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:2000])
-    (tmp_path / "text.h5").write_text("hello")
-
-    for name in ("half.h5", "text.h5"):
-        with pytest.raises(UserError, match=rf"{name}: not an HDF5 file, or a damaged one; delete"):
-            MapReader(tmp_path / name)
-
-
-def test_an_hdf5_file_that_is_no_artifact_is_refused(tmp_path):
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_group("maps")
-
-    with pytest.raises(UserError, match=r"a\.h5: not a complete artifact of auxseg"):
-        MapReader(tmp_path / "a.h5")
-
-
-def test_an_artifact_of_another_format_is_refused(tmp_path):
-    write(tmp_path / "a.h5")
-    with h5py.File(tmp_path / "a.h5", "r+") as file:
-        file.attrs["format_version"] = 99
-
-    with pytest.raises(UserError, match=r"a\.h5: format 99, but this version reads 1;"):
-        MapReader(tmp_path / "a.h5")
-
-
 def test_a_damaged_map_is_named(tmp_path):
     write(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5", "r") as file:
@@ -370,15 +259,6 @@ def test_a_damaged_map_is_named(tmp_path):
         assert np.array_equal(reader.read("2"), a_map(2))
         with pytest.raises(UserError, match=r"a\.h5: the map of image '3' is damaged; delete"):
             reader.read("3")
-
-
-def spoil(path: Path, inside: str) -> None:
-    """Overwrite the start of what HDF5 knows of one object of a file."""
-    with h5py.File(path, "r") as file:
-        place = h5py.h5o.get_info(file[inside].id).addr
-    with path.open("r+b") as stream:
-        stream.seek(place)
-        stream.write(b"\xff" * 16)
 
 
 @pytest.mark.parametrize(
@@ -401,31 +281,6 @@ def test_damage_to_the_structure_of_maps_is_one_sentence(tmp_path, inside, fault
         )
 
 
-@pytest.mark.parametrize("inside", ["/", "columns", "columns/height"])
-def test_damage_to_the_structure_of_a_table_is_one_sentence(tmp_path, inside):
-    write_table(tmp_path / "a.h5", HEADER, {"height": np.array([1, 2])})
-    spoil(tmp_path / "a.h5", inside)
-
-    with pytest.raises(UserError, match=r"a\.h5: not an HDF5 file, or a damaged one; delete the"):
-        read_table(tmp_path / "a.h5", "labels")
-
-
-@pytest.mark.parametrize("signature", [b"HEAP", b"SNOD", b"TREE"])
-def test_damage_to_the_lists_of_names_is_one_sentence(tmp_path, signature):
-    write(tmp_path / "maps.h5")
-    write_table(tmp_path / "table.h5", HEADER, {"height": np.array([1, 2])})
-    for path in tmp_path.iterdir():
-        content = path.read_bytes()
-        assert signature in content
-        path.write_bytes(content.replace(signature, b"XXXX"))
-
-    sentence = "not an HDF5 file, or a damaged one; delete the file and run its stage again"
-    with pytest.raises(UserError, match=f"maps.h5: {sentence}"):
-        MapReader(tmp_path / "maps.h5").ids()
-    with pytest.raises(UserError, match=f"table.h5: {sentence}"):
-        read_table(tmp_path / "table.h5", "labels")
-
-
 def test_a_missing_map_is_named(tmp_path):
     write(tmp_path / "a.h5")
 
@@ -436,7 +291,7 @@ def test_a_missing_map_is_named(tmp_path):
         reader.read("zoo/1")
 
 
-@pytest.mark.parametrize("limit", [5_000, 60_000])
+@pytest.mark.parametrize("limit", [2_000, 60_000])
 def test_a_full_disk_is_one_sentence_and_loses_no_whole_part(tmp_path, limit):
     """The smaller limit stops a part, the larger one the joining of all."""
     result = in_another_process(
@@ -453,59 +308,12 @@ def test_a_full_disk_is_one_sentence_and_loses_no_whole_part(tmp_path, limit):
 
     assert result.returncode == 0
     assert result.stderr == ""
-    name = "a.h5.parts: cannot write 00000.h5" if limit == 5_000 else ": cannot write a.h5"
+    name = "a.h5.parts: cannot write 00000.h5" if limit == 2_000 else ": cannot write a.h5"
     assert result.stdout.startswith("UserError ")
     assert f"{name} (File too large); mend that and run the same command again" in result.stdout
     assert [file.name for file in tmp_path.iterdir()] == ["a.h5.parts"]
     whole = list((tmp_path / "a.h5.parts").iterdir())
-    assert len(whole) == (0 if limit == 5_000 else 30)
-
-
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-
-    with pytest.raises(UserError, match=r"cannot write a\.csv \(Not a directory\)"):
-        write_atomically(tmp_path / "file" / "deep" / "a.csv", b"x")
-    with pytest.raises(UserError, match=r"cannot write 00000\.h5 \(Not a directory\)"):
-        write(tmp_path / "file" / "a.h5")
-
-
-def test_a_small_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "deep" / "a.csv"
-    write_atomically(path, b"old")
-    write_atomically(path, b"new")
-
-    assert path.read_bytes() == b"new"
-    assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
-
-
-@pytest.mark.parametrize(
-    "writing",
-    [
-        "write_atomically(path, b'new' * 2000)",
-        "write_table(path, header, {'height': np.zeros(2000)})",
-    ],
-)
-def test_a_full_disk_leaves_the_earlier_file(tmp_path, writing):
-    path = tmp_path / "a"
-    path.write_bytes(b"old")
-
-    result = in_another_process(
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))",
-        f"path = Path({str(path)!r})",
-        "try:",
-        f"    {writing}",
-        "except Exception as error:",
-        "    print(type(error).__name__, error)",
-    )
-
-    assert result.stdout == (
-        f"UserError {tmp_path}: cannot write a (File too large); mend that and run the same "
-        f"command again: nothing before it is lost.\n"
-    )
-    assert result.stderr == ""
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+    assert len(whole) == (0 if limit == 2_000 else 30)
 
 
 def test_a_map_that_a_whole_part_holds_may_be_put_again(tmp_path):
@@ -520,3 +328,57 @@ def test_a_map_that_a_whole_part_holds_may_be_put_again(tmp_path):
 
     with MapReader(path) as maps:
         assert maps.ids() == ["x", "y"]
+
+
+def test_what_waits_for_its_part_is_kept_when_the_work_is_stopped(tmp_path):
+    path = tmp_path / "a.h5"
+
+    def stopped() -> None:
+        with MapWriter(path, HEADER) as writer:
+            writer.put("0", a_map(0))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+
+    assert MapWriter(path, HEADER).missing("01") == ["1"]
+
+
+def test_maps_that_changed_places_are_noticed(tmp_path):
+    write(tmp_path / "a.h5", range(2))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        maps = file["maps"]
+        maps.move("0", "x")
+        maps.move("1", "0")
+        maps.move("x", "1")
+
+    with (
+        MapReader(tmp_path / "a.h5") as reader,
+        pytest.raises(UserError, match=r"a\.h5: the map of image '0' is damaged"),
+    ):
+        reader.read("0")
+
+
+def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
+    path = tmp_path / "a.h5"
+    with MapWriter(path, HEADER) as writer:
+        for number in range(12):  # more than fit into the head of a group
+            writer.put(str(number), a_map(number), classes=[number])
+
+    def content() -> str:
+        with MapReader(path, "labels") as reader:
+            maps = {i: (v.tolist(), reader.map_attributes(i)) for i, v in reader.items()}
+            return str((reader.attributes, maps))
+
+    whole, expected = path.read_bytes(), content()
+    noticed = 0
+    for place in range(0, 8 * len(whole), 331):
+        path.write_bytes(with_a_flipped_bit(whole, place))
+        try:
+            found = content()
+        except UserError as error:
+            noticed += 1
+            assert str(error).startswith(f"{path}: ")
+        else:
+            assert found == expected
+    assert noticed > 0.3 * len(whole) * 8 / 331

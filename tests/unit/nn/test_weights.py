@@ -13,6 +13,7 @@ from auxseg.nn.weights import (
     read_state,
     save_weights,
 )
+from tests.damage import with_a_flipped_bit
 
 MODEL = {"backbone": "test_efficientnet", "output_stride": 16, "freeze_batch_norm": True}
 
@@ -111,3 +112,27 @@ def test_weights_of_other_classes_are_refused(tmp_path):
 
     with pytest.raises(UserError, match="learnt class 0, class 1, but the index has cat, dog"):
         load_classifier(tmp_path / "weights.safetensors", ("cat", "dog"))
+
+
+def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    saved = classifier(path)
+    whole = path.read_bytes()
+    header = 8 * (8 + int.from_bytes(whole[:8], "little"))
+    places = [*range(0, header, 997), *range(header, 8 * len(whole), len(whole) // 5)]
+    noticed = 0
+
+    for place in places:
+        path.write_bytes(with_a_flipped_bit(whole, place))
+        try:
+            loaded, description = load_classifier(path, ["class 0", "class 1"])
+        except UserError as error:
+            noticed += 1
+            assert str(error).startswith(f"{path}: ")
+        else:
+            assert same(saved, loaded)
+            assert description == {
+                "kind": "classifier", "classes": ["class 0", "class 1"], "model": MODEL
+            }  # fmt: skip
+
+    assert noticed > 0.8 * len(places)

@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from auxseg.artifact import Header
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import Entry, Index, write_index
+from auxseg.description import description_metadata
 from auxseg.errors import UserError
 from auxseg.report.panels import TILE, TITLE_HEIGHT
 from auxseg.stages import report
-from auxseg.store import Header, MapWriter
+from auxseg.store import MapWriter
 
 CLASSES = ("<b>", "dog")
 PALETTE = ((0, 0, 0), (128, 0, 0), (0, 200, 40))
@@ -72,8 +74,8 @@ def _maps(path: Path, kind: str, maps: dict[str, np.ndarray], **attributes) -> N
 
 def _weights(path: Path, options: dict) -> None:
     path.parent.mkdir(parents=True)
-    description = json.dumps({"kind": "classifier", "options": options})
-    save_file({"x": np.zeros(1)}, path, {"auxseg": description})
+    description = {"kind": "classifier", "options": options}
+    save_file({"x": np.zeros(1)}, path, description_metadata(description))
 
 
 def _history(path: Path) -> None:

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +15,13 @@ from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import Classifier
 from auxseg.runtime import Runtime
-from auxseg.training.loop import (
-    Paths,
-    fit,
-    moving_average,
-    parameter_groups,
-    refuse_nan,
-    set_rate,
-)
+from auxseg.stopping import Stopped
+from auxseg.training import loop
+from auxseg.training.learner import moving_average, parameter_groups, refuse_nan, set_rate
+from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import classification_loss
 from auxseg.training.samples import CropDataset
+from tests.damage import with_a_flipped_bit
 
 
 def network() -> Classifier:
@@ -49,8 +48,18 @@ def photos(tmp_path: Path) -> list[Entry]:
     return entries
 
 
-def train(photos: list[Entry], folder: Path, epochs: int, stop_after: int | None = None, **changes):
-    """Train and return the network; `stop_after` steps, as a kill would."""
+def train(
+    photos: list[Entry],
+    folder: Path,
+    epochs: int,
+    stop_after: int | None = None,
+    signal_in: tuple[int, int] | None = None,
+    **changes,
+):
+    """Train and return the network.
+
+    `stop_after` so many steps, as a kill would; or send in step `signal_in[0]` a signal.
+    """
     options = ClassifyOptions(
         **{"epochs": epochs, "batch_size": 4, "crop_size": 32, "learning_rate": 0.05, **changes}
     )
@@ -62,6 +71,8 @@ def train(photos: list[Entry], folder: Path, epochs: int, stop_after: int | None
         steps += 1
         if stop_after is not None and steps > stop_after:
             raise KeyboardInterrupt
+        if signal_in is not None and steps == signal_in[0]:
+            os.kill(os.getpid(), signal_in[1])
         return losses(*arguments)
 
     paths = Paths.beside(folder / "weights.safetensors", folder / "history.csv")
@@ -106,6 +117,51 @@ def test_an_interrupted_training_ends_with_the_same_weights(photos, tmp_path):
     ).read_text()
 
 
+@pytest.mark.parametrize("steps", [1, 3, 4, 6])
+def test_a_training_cut_within_an_epoch_ends_with_the_same_weights(
+    photos, tmp_path, monkeypatch, steps
+):
+    """Four steps an epoch; dropout makes every step depend on the generators' state."""
+    monkeypatch.setattr(loop, "SECONDS_A_CHECKPOINT", 0)
+    options = {"epochs": 2, "batch_size": 2, "ema_decay": 0.5}
+    whole = train(photos, tmp_path / "whole", **options)
+
+    train(photos, tmp_path / "cut", **options, stop_after=steps)
+    resumed = train(photos, tmp_path / "cut", **options)
+
+    assert equal(whole, resumed)
+    histories = [(tmp_path / name / "history.csv").read_text() for name in ("whole", "cut")]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_told_to_end_saves_the_step_it_is_at(photos, tmp_path, capsys, number):
+    options = {"epochs": 2, "batch_size": 2}
+    whole = train(photos, tmp_path / "whole", **options)
+
+    with pytest.raises(Stopped) as stopped:
+        train(photos, tmp_path / "cut", **options, signal_in=(3, number))
+    assert str(stopped.value) == f"stopped by {signal.Signals(number).name} after step 3 of 8"
+    resumed = train(photos, tmp_path / "cut", **options)
+
+    assert "goes on after step 3 of 8" in capsys.readouterr().err
+    assert equal(whole, resumed)
+
+
+@pytest.mark.parametrize("place", [1000, 200_000, -1])
+def test_a_damaged_checkpoint_is_not_continued(photos, tmp_path, capsys, place):
+    whole = train(photos, tmp_path / "whole", epochs=2)
+    train(photos, tmp_path / "cut", epochs=2, stop_after=3)
+    checkpoint = tmp_path / "cut/checkpoint.pt"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(with_a_flipped_bit(content, place % (8 * len(content))))
+
+    anew = train(photos, tmp_path / "cut", epochs=2)
+
+    assert "goes on" not in capsys.readouterr().err
+    assert equal(whole, anew)
+
+
 def test_a_moving_average_of_the_weights_is_kept_and_survives_an_interruption(photos, tmp_path):
     options = {"epochs": 3, "ema_decay": 0.5}
     last = train(photos, tmp_path / "last", epochs=3)
@@ -146,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos
     train(photos, tmp_path, epochs=2, stop_after=2)
     checkpoint = (tmp_path / "checkpoint.pt").read_bytes()
 
-    with pytest.raises(UserError, match=r"the classification loss is nan in epoch 1, step 2"):
+    with pytest.raises(UserError, match=r"the classification loss is nan in step 2"):
         fit(
             network(),
             CropDataset(
@@ -166,7 +222,7 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_every_value_that_is_not_finite_is_refused(value):
     with pytest.raises(UserError, match="lower learning_rate"):
-        refuse_nan({"epoch": 1, "step": 7, "segmentation": value})
+        refuse_nan({"segmentation": value}, step=7)
 
 
 def test_new_layers_learn_faster_by_their_factor():

@@ -6,10 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
+from auxseg.artifact import Header
 from auxseg.config import ClassifyOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
-from auxseg.store import Header, MapWriter
+from auxseg.store import MapWriter
 from auxseg.training.samples import (
     CropDataset,
     EpochSampler,
@@ -103,8 +104,8 @@ def test_a_sample_depends_on_seed_epoch_and_position_alone(data):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_any_number_of_loading_processes_gives_the_same_batches(data, workers):
     def all_batches(workers: int) -> list[torch.Tensor]:
-        loader = batches(dataset(data), 2, workers)
-        loader.sampler.epoch = 1
+        loader, sampler = batches(dataset(data), 2, workers)
+        sampler.begin(epoch=1)
         return [batch["image"] for batch in loader]
 
     alone, many = all_batches(0), all_batches(workers)
@@ -116,13 +117,24 @@ def test_any_number_of_loading_processes_gives_the_same_batches(data, workers):
 def test_each_epoch_has_every_position_once_in_an_order_of_its_own():
     sampler = EpochSampler(50, batch_size=8, seed=0)
     first = [place.position for place in sampler]
-    sampler.epoch = 1
+    sampler.begin(epoch=1)
     second = list(sampler)
 
     assert sorted(first) == list(range(50))
     assert {place.epoch for place in second} == {1}
     assert [place.position for place in second] != first
     assert [place.batch for place in second] == [number // 8 for number in range(50)]
+
+
+def test_an_epoch_can_be_entered_at_any_batch():
+    sampler = EpochSampler(50, batch_size=8, seed=0)
+    sampler.begin(epoch=3)
+    whole = list(sampler)
+
+    sampler.begin(epoch=3, batch=4)
+
+    assert list(sampler) == whole[32:]
+    assert len(sampler) == 50
 
 
 def columns_of_the_image(sample: dict[str, torch.Tensor]) -> float:
@@ -154,8 +166,8 @@ def test_padding_is_background_where_that_is_asked_for(data):
 
 
 def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(data):
-    assert len(batches(dataset(data), 3, 0)) == 1
-    assert len(batches(dataset(data), 5, 0)) == 1
+    assert len(batches(dataset(data), 3, 0)[0]) == 1
+    assert len(batches(dataset(data), 5, 0)[0]) == 1
 
 
 def test_a_mirrored_window_mirrors_the_crop_exactly():

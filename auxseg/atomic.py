@@ -1,0 +1,57 @@
+"""Files that are whole under their final name, whatever happens while they are written."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from auxseg.errors import UserError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a small file so that its final name never holds half of it.
+
+    Raises:
+        UserError: the system cannot write it.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with writing(temporary, path):
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def writing(temporary: Path, final: Path) -> Iterator[None]:
+    """Let the caller write `temporary`, then rename it to `final`: on disk before and after.
+
+    Raises:
+        UserError: the system cannot write it; the half file is removed.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        yield
+        replace(temporary, final)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
+        raise UserError(
+            f"{final.parent}: cannot write {final.name} ({reason}); "
+            f"mend that and run the same command again: nothing before it is lost."
+        ) from None
+
+
+def replace(temporary: Path, final: Path) -> None:
+    """Rename a file to its final name, its content on disk before and the name after."""
+    _fsync(temporary, os.O_RDWR)
+    temporary.replace(final)
+    _fsync(final.parent, os.O_RDONLY)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

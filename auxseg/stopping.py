@@ -1,0 +1,81 @@
+"""Ctrl-C and SIGTERM: how users, schedulers and machines about to vanish ask a process to end."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing import parent_process
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """The process was asked to end; what is done is kept.
+
+    Not an `Exception`, so that nothing takes it for a failure.
+
+    Attributes:
+        number: of the signal.
+        place: how far the work had come, in words; may be empty.
+    """
+
+    def __init__(self, number: int, place: str = "") -> None:
+        super().__init__(number, place)
+        self.number = number
+        self.place = place
+
+    def __str__(self) -> str:
+        where = f" {self.place}" if self.place else ""
+        return f"stopped by {signal.Signals(self.number).name}{where}"
+
+
+def stop_on_signals() -> None:
+    """Let both signals raise `Stopped` wherever the program is."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Stopped(number)
+
+    for number in _SIGNALS:
+        signal.signal(number, stop)
+
+
+@contextlib.contextmanager
+def put_off_stop() -> Iterator[Callable[[], int | None]]:
+    """Let both signals be asked for instead: for work that ends well only between its steps.
+
+    Yields:
+        A function that gives the number of the signal that came, None until then. A second signal
+        ends the process as `Stopped`.
+    """
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if came:
+            raise Stopped(number)
+        came.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None  # only the main thread hears signals
+        return
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def follow_parent() -> None:
+    """In a worker: leave signals to the parent, and end when it ends, even when it is killed."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+
+        def end_with_parent() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()

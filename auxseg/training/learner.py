@@ -1,0 +1,150 @@
+"""A network with all that changes while it learns, a step at a time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from auxseg.config import TrainingOptions
+from auxseg.errors import UserError
+from auxseg.nn.network import AuxSegNet, Classifier, normalise
+from auxseg.runtime import Runtime, make_fabric
+from auxseg.training.losses import Losses, total
+from auxseg.training.samples import Batch
+
+LossesOf = Callable[[nn.Module, torch.Tensor, Batch], Losses]
+"""From network, normalised images and batch to named losses."""
+
+_NEW_LAYERS = ("classification.", "segmentation.", "saliency.")
+
+
+class Learner:
+    """Network, optimiser, precision and moving average on the runtime's device.
+
+    Args:
+        network: on the CPU; trained in place.
+        losses_of: what it is trained on.
+        options: rates, optimiser, precision.
+        runtime: threads and device.
+    """
+
+    def __init__(
+        self,
+        network: AuxSegNet | Classifier,
+        losses_of: LossesOf,
+        options: TrainingOptions,
+        runtime: Runtime,
+    ) -> None:
+        torch.set_num_threads(runtime.threads)
+        self.fabric = make_fabric(runtime, options.precision)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._losses_of = losses_of
+        self._options = options
+        optimiser = torch.optim.SGD(parameter_groups(network, options), momentum=options.momentum)
+        self._model, self._optimiser = self.fabric.setup(network, optimiser)
+        self._parts: dict[str, Any] = {
+            "model": network,
+            "optimiser": self._optimiser,
+            "precision": self.fabric.strategy.precision,
+        }
+        self._average = moving_average(network, options.ema_decay) if options.ema_decay else None
+        if self._average is not None:
+            self._parts["average"] = self._average
+
+    def train(self) -> None:
+        """Be in training mode: dropout draws."""
+        self._model.train()
+
+    def step(self, batch: Batch, progress: float, number: int) -> dict[str, float]:
+        """Learn from one batch.
+
+        Args:
+            batch: of samples, on any device.
+            progress: share of all steps that are done, in [0, 1): the schedule's.
+            number: of the step, for messages.
+
+        Returns:
+            learning_rate, every single loss, and loss, their weighted sum.
+
+        Raises:
+            UserError: a loss is not finite; nothing was learnt from the batch.
+        """
+        options = self._options
+        rate = set_rate(self._optimiser, options, progress)
+        batch = {name: value.to(self.fabric.device) for name, value in batch.items()}
+        images = normalise(batch["image"], self._network.backbone)
+        losses = self._losses_of(self._model, images, batch)
+        loss = total(losses)
+        values = numbers(losses, loss)
+        refuse_nan(values, number)
+        self._optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        if options.clip_gradient:
+            # A scaler of 16-mixed overflows now and then, and skips that step by itself.
+            self.fabric.clip_gradients(
+                self._model,
+                self._optimiser,
+                max_norm=options.clip_gradient,
+                error_if_nonfinite=False,
+            )
+        self._optimiser.step()
+        if self._average is not None:
+            self._average.update_parameters(self._network)
+        return {"learning_rate": rate, **values}
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """The state of everything that changes, by name."""
+        return {name: part.state_dict() for name, part in self._parts.items()}
+
+    def restore(self, state: dict[str, dict[str, Any]]) -> None:
+        """Go on from such a state."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+
+    def finish(self) -> None:
+        """Leave the network as what was learnt: with `ema_decay`, the moving average."""
+        if self._average is not None:
+            self._network.load_state_dict(self._average.module.state_dict())
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the network that follows it: decay * copy + (1 - decay) * network after a step."""
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def parameter_groups(network: nn.Module, options: TrainingOptions) -> list[dict[str, object]]:
+    """Backbone and cross-task block at the base rate, new layers at `head_rate_factor` times it."""
+    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
+    new = [p for n, p in named if n.startswith(_NEW_LAYERS)]
+    old = [p for n, p in named if not n.startswith(_NEW_LAYERS)]
+    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
+    return [
+        {"params": old, "factor": 1.0, **shared},
+        {"params": new, "factor": options.head_rate_factor, **shared},
+    ]
+
+
+def set_rate(optimiser: torch.optim.Optimizer, options: TrainingOptions, progress: float) -> float:
+    """Poly schedule: base rate * (1 - progress)^power, progress in [0, 1); returns the base's."""
+    rate = options.learning_rate * (1 - progress) ** options.poly_power
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["factor"]
+    return rate
+
+
+def numbers(losses: Losses, loss: torch.Tensor) -> dict[str, float]:
+    """Every loss and their sum as numbers, fetched from the device at once."""
+    values = torch.stack([*losses.values(), loss]).tolist()
+    return dict(zip([*losses, "loss"], values, strict=True))
+
+
+def refuse_nan(losses: dict[str, float], step: int) -> None:
+    """Stop at the first loss that is not a finite number."""
+    for name, value in losses.items():
+        if not abs(value) < float("inf"):
+            raise UserError(
+                f"training stopped: the {name} loss is {value} in step {step}; lower "
+                f"learning_rate or head_rate_factor and run again."
+            )
