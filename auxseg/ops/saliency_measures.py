@@ -10,8 +10,9 @@ from auxseg.ops.saliency import SALIENT
 class SaliencyMeasures:
     """Collects the field's measures over images, by pysodmetrics.
 
-    Every class counts as salient. Pixels of unknown truth take the map's own side, so that they
-    neither help nor harm.
+    Every class counts as salient, and maps are scored as they are, not stretched to their own
+    range. Pixels of unknown truth are left out; the S-measure, which needs whole rectangles, has
+    them on the map's own side.
     """
 
     def __init__(self) -> None:
@@ -25,13 +26,17 @@ class SaliencyMeasures:
 
     def add(self, truth: np.ndarray, saliency: np.ndarray) -> None:
         """Score one map: truth (H, W) uint8 class indices, saliency (H, W) uint8 of 0..255."""
-        found = saliency >= SALIENT
-        salient = np.where(truth == IGNORE, found, truth != BACKGROUND)
-        self._intersection += int((salient & found).sum())
-        self._union += int((salient | found).sum())
-        mask = salient.astype(np.uint8) * 255
-        for measure in (self._mae, self._f_measure, self._s_measure):
-            measure.step(pred=saliency, gt=mask, normalize=True)
+        known = truth != IGNORE
+        if not known.any():
+            return
+        found, salient = saliency >= SALIENT, truth != BACKGROUND
+        self._intersection += int((salient & found)[known].sum())
+        self._union += int((salient | found)[known].sum())
+        share = saliency / 255.0
+        for measure in (self._mae, self._f_measure):
+            measure.step(pred=share[known][None], gt=salient[known][None], normalize=False)
+        filled = np.where(known, salient, found)
+        self._s_measure.step(pred=share, gt=filled, normalize=False)
 
     def values(self) -> dict[str, float]:
         """Means over images, each in [0, 1]; iou is over all pixels, at 0.5."""

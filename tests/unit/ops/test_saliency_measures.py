@@ -23,23 +23,51 @@ def test_a_perfect_map_has_no_error():
 
 
 def test_half_the_object_found_is_half_the_iou_and_an_eighth_of_the_pixels_wrong():
+    values = values_of(truth(), half_found())
+
+    assert values["iou"] == 0.5
+    assert values["mae"] == pytest.approx(50 / 400)
+
+
+def half_found() -> np.ndarray:
     found = np.zeros((20, 20), dtype=np.uint8)
     found[5:10, 5:15] = 255
+    return found
+
+
+def values_of(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
     measures = SaliencyMeasures()
-
-    measures.add(truth(), found)
-
-    assert measures.values()["iou"] == 0.5
-    assert measures.values()["mae"] == pytest.approx(50 / 400)
+    measures.add(truth, found)
+    return measures.values()
 
 
-def test_pixels_of_unknown_truth_neither_help_nor_harm():
-    mask = truth()
-    mask[:, :5] = 255
-    found = (truth() > 0).astype(np.uint8) * 255
-    found[:10, :5] = 255
+@pytest.mark.parametrize("said", [0, 255])
+def test_pixels_of_unknown_truth_neither_help_nor_harm(said):
+    """Five columns more, of unknown truth, whatever the map says there."""
+    unknown = np.full((20, 5), 255, dtype=np.uint8)
+    wider = np.hstack([truth(), unknown])
+    expected = values_of(truth(), half_found())
+
+    values = values_of(wider, np.hstack([half_found(), np.full_like(unknown, said)]))
+
+    for name in ("mae", "max_f", "iou"):
+        assert values[name] == pytest.approx(expected[name]), name
+
+
+def test_an_image_of_unknown_truth_counts_for_nothing():
     measures = SaliencyMeasures()
+    measures.add(truth(), half_found())
+    expected = measures.values()
 
-    measures.add(mask, found)
+    measures.add(np.full((20, 20), 255, dtype=np.uint8), half_found())
 
-    assert measures.values()["mae"] == pytest.approx(0)
+    assert measures.values() == expected
+
+
+def test_a_map_is_not_stretched_to_its_own_range():
+    faint = (truth() > 0).astype(np.uint8) * 20
+
+    values = values_of(truth(), faint)
+
+    assert values["mae"] == pytest.approx(100 * (1 - 20 / 255) / 400)
+    assert values["iou"] == 0
