@@ -95,7 +95,7 @@ def plot_pseudo_labels(table: pd.DataFrame) -> bytes:
         if (rows["metric"] == metric).any()
     }
     title = f"Pseudo labels against the true masks of {_scope(rows)}, %"
-    return _png(_round_lines(series, dict(_QUALITY.values()), title, "labels of round", bottom=0))
+    return _png(_round_lines(series, dict(_QUALITY.values()), title, "labels of round"))
 
 
 def plot_per_class(table: pd.DataFrame) -> bytes:
@@ -179,15 +179,13 @@ def _round_lines(
     colors: Mapping[str, str],
     title: str,
     axis_title: str,
-    bottom: float | None = None,
 ) -> Figure:
-    """A line a series over rounds; its name and last value stand at its end."""
+    """A line a series over rounds, from 0; its name and last value stand at its end."""
     figure = Figure(figsize=(_WIDTH, 3.3), layout="constrained")
     axis = figure.subplots()
     for name, (rounds, values) in series.items():
         axis.plot(rounds, values, color=colors[name], linewidth=1.8, marker="o", markersize=4.5)
-    low, high = axis.get_ylim()
-    low, high = min(low, high - 4) if bottom is None else bottom, max(high, low + 4)
+    low, high = 0.0, max(4.0, axis.get_ylim()[1])
     axis.set_ylim(low, high)
     last = max(rounds[-1] for rounds, _ in series.values())
     ends = [values[-1] for _, values in series.values()]

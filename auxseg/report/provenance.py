@@ -31,6 +31,10 @@ class Origin:
         return yaml.safe_dump(dict(self.options), sort_keys=False, allow_unicode=True).rstrip()
 
 
+_UNSEEN = "no training here saw a pixel of them."
+_UNKNOWN_TEACHER = "what taught the method that made them is not known here."
+
+
 def supervision(origins: Mapping[str, Origin], masks: int) -> list[tuple[str, str]]:
     """(what, sentence) for everything that taught the networks something.
 
@@ -39,12 +43,37 @@ def supervision(origins: Mapping[str, Origin], masks: int) -> list[tuple[str, st
         masks: how many images have a true mask.
     """
     options = {stage: origin.options for stage, origin in origins.items()}
-    return [
-        ("Image labels", _image_labels(options.get("index", {}))),
-        ("Saliency", _saliency(options.get("saliency", {}), options.get("seed", {}))),
+    index, seed = options.get("index", {}), options.get("seed", {})
+    rows = [
+        ("Image labels", _image_labels(index)),
+        ("Saliency", _saliency(options.get("saliency", {}), seed, index.get("dataset"))),
         ("Initial weights", _weights(options.get("classify", {}))),
         ("True masks", _masks(options, masks)),
     ]
+    if (folder := seed.get("labels")) is not None:
+        rows.insert(1, ("First labels", f"Files in {folder}: {_UNKNOWN_TEACHER}"))
+    elif (folder := options.get("cam", {}).get("maps")) is not None:
+        rows.insert(1, ("CAMs", f"Files in {folder}: {_UNKNOWN_TEACHER}"))
+    return rows
+
+
+def configuration(origins: Mapping[str, Origin], rounds: int) -> str:
+    """The options of all stages as one YAML file that makes the same run.
+
+    Args:
+        origins: by stage.
+        rounds: of the run.
+    """
+    sections: dict[str, Any] = {"rounds": rounds}
+    for stage, origin in origins.items():
+        options = dict(origin.options)
+        for name in ("model", "random_seed"):
+            if name in options:
+                shared = options.pop(name)
+                earlier = sections.get(name, {})
+                sections[name] = {**earlier, **shared} if isinstance(shared, Mapping) else shared
+        sections[stage] = options
+    return yaml.safe_dump(sections, sort_keys=False, allow_unicode=True)
 
 
 def _image_labels(index: Mapping[str, Any]) -> str:
@@ -61,7 +90,7 @@ def _image_labels(index: Mapping[str, Any]) -> str:
     return f"Which classes each training photograph shows, {sources.get(key, 'by its data set')}."
 
 
-def _saliency(saliency: Mapping[str, Any], seed: Mapping[str, Any]) -> str:
+def _saliency(saliency: Mapping[str, Any], seed: Mapping[str, Any], dataset: str | None) -> str:
     source = saliency.get("source", "maps")
     if source == "u2netp":
         sentence = (
@@ -74,6 +103,11 @@ def _saliency(saliency: Mapping[str, Any], seed: Mapping[str, Any]) -> str:
     else:
         folder = saliency.get("maps")
         sentence = f"Class-agnostic maps {f'from {folder}' if folder else 'of the data set'}."
+        if dataset == "shapes" and not folder:
+            sentence = (
+                "Class-agnostic maps that the generator makes from the scenes' true outlines: "
+                "blurred, bent, some animals half missed, some bushes and stones found."
+            )
     if seed.get("use_saliency") is False:
         sentence += " The first pseudo labels were made without them."
     return sentence
@@ -95,5 +129,7 @@ def _masks(options: Mapping[str, Mapping[str, Any]], masks: int) -> str:
     if options.get("train", {}).get("labels") == "masks":
         return "Trained on: this run is a ceiling to compare with, not weakly supervised."
     if options.get("index", {}).get("voc", {}).get("labels") == "masks":
-        return "Read for the image labels and for the figures; no network saw a pixel of them."
-    return "Read for the figures on this page only; no network saw a pixel of them."
+        return (
+            "Read for the image labels and for the figures; no training here saw a pixel of them."
+        )
+    return "Read for the figures on this page only; no training here saw a pixel of them."

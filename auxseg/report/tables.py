@@ -12,9 +12,9 @@ SETTINGS = ["scales", "flip", "crf"]
 NOTHING = "-"
 SINGLE_SCALE = "single scale"
 _SUBJECTS = {
+    "predictions": "Predictions",
     "labels": "Pseudo labels",
     "saliency": "Saliency",
-    "predictions": "Predictions",
 }
 _METRICS = {
     "precision": "precision",
@@ -85,7 +85,10 @@ def variant_name(scales: str, flip: str, crf: str) -> str:
     """How a prediction was made, in words; empty for what was not predicted."""
     if not scales:
         return ""
-    name = SINGLE_SCALE if len(scales.split()) == 1 else "multi-scale"
+    if len(scales.split()) > 1:
+        name = "multi-scale"
+    else:
+        name = SINGLE_SCALE if float(scales) == 1 else f"scale {scales}"
     name += " + flip" if _is_true(flip) else ""
     return name + " + CRF" if _is_true(crf) else name
 
@@ -122,7 +125,8 @@ def by_round(table: pd.DataFrame, rounds: Iterable[int]) -> RoundTable:
     images = {(row["subject"], row["split"]): row["images"] for _, row in table.iterrows()}
     groups = [
         Group(
-            f"{_SUBJECTS[subject]}, {split} ({images[subject, split]} images)",
+            f"{_SUBJECTS[subject]}, {split} ({images[subject, split]} images)"
+            + (", %" if subject in _PERCENT else ""),
             tuple(_column_name(c) for c in columns if c[:2] == (subject, split)),
         )
         for subject, split in dict.fromkeys(column[:2] for column in columns)

@@ -16,13 +16,14 @@ class Maps:
     """Every artifact that panels show, open.
 
     Attributes:
+        cam: None where the first labels were not made from CAMs.
         labels: of rounds 0 ... R.
         predictions: of rounds 0 ... R - 1; the last plane of a map is shown.
     """
 
     masks: MapReader
     saliency: MapReader
-    cam: MapReader
+    cam: MapReader | None
     labels: Sequence[MapReader]
     predictions: Sequence[MapReader]
 
@@ -47,7 +48,7 @@ def tiles_of(
     if entry.id in maps.saliency:
         grey = fit_photo(maps.saliency.read(entry.id), size)
         tiles.append(Tile("Saliency", np.repeat(grey[..., None], 3, axis=2)))
-    if entry.id in maps.cam:
+    if maps.cam is not None and entry.id in maps.cam:
         heat = fit_heat(maps.cam.read(entry.id).max(axis=0), size)
         tiles.append(Tile("CAM", overlay_heat(small, heat)))
 

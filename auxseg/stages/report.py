@@ -2,7 +2,8 @@
 
 Reads:  of the run's folder: index.h5, masks.h5, saliency.h5, cam.h5, the classifier's history and
         weights' description, and every round's history, labels, predictions and metrics.
-Writes: the page, and beside it metrics.csv (all rounds), plots/*.png and panels/*.png.
+Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made the run),
+        plots/*.png and panels/*.png.
 """
 
 import io
@@ -27,7 +28,7 @@ from auxseg.description import read_description
 from auxseg.report import plots, tables
 from auxseg.report.page import Page, PanelGroup, Picture, render
 from auxseg.report.panels import choose, compose, file_name
-from auxseg.report.provenance import Origin, supervision
+from auxseg.report.provenance import Origin, configuration, supervision
 from auxseg.report.tiles import Maps, tiles_of
 from auxseg.runtime import progress
 from auxseg.store import MapReader
@@ -87,6 +88,8 @@ def run(
         masks = len(maps.masks)
 
     write_atomically(page.parent / "metrics.csv", metrics.to_csv(index=False).encode())
+    settings = configuration(origins, rounds)
+    write_atomically(page.parent / "config.yaml", settings.encode())
     drawn = {
         "losses": plots.plot_losses(histories),
         "miou": plots.plot_miou(metrics),
@@ -133,11 +136,12 @@ def _open_maps(folder: Path, rounds: int, labelled_rounds: int, stack: ExitStack
     def reader(path: str, kind: str) -> MapReader:
         return stack.enter_context(MapReader(folder / path, kind))
 
+    labels = [reader(f"round{r}/labels.h5", "labels") for r in range(labelled_rounds)]
     return Maps(
         masks=reader("masks.h5", "masks"),
         saliency=reader("saliency.h5", "saliency"),
-        cam=reader("cam.h5", "cam"),
-        labels=[reader(f"round{r}/labels.h5", "labels") for r in range(labelled_rounds)],
+        cam=reader("cam.h5", "cam") if _fused(labels[0]) else None,
+        labels=labels,
         predictions=[reader(f"round{r}/predictions.h5", "predictions") for r in range(rounds)],
     )
 
@@ -186,8 +190,11 @@ def _origins(folder: Path, labelled_rounds: int) -> dict[str, Origin]:
     """What every stage's artifact says of its making, by stage."""
     attributes, _ = read_table(folder / "index.h5", INDEX)
     origins = {"index": _origin("index", "index.h5", attributes)}
+    absent = set() if labelled_rounds > 1 else {"refine"}
+    with MapReader(folder / _ORIGINS["seed"]) as labels:
+        absent |= set() if _fused(labels) else {"cam"}
     for stage, file in _ORIGINS.items():
-        if stage == "refine" and labelled_rounds == 1:
+        if stage in absent:
             continue
         if file.endswith(".h5"):
             with MapReader(folder / file) as reader:
@@ -195,6 +202,11 @@ def _origins(folder: Path, labelled_rounds: int) -> dict[str, Origin]:
         elif (folder / file).is_file():
             origins[stage] = Origin(stage, file, read_description(folder / file)["options"])
     return origins
+
+
+def _fused(labels: MapReader) -> bool:
+    """Whether first labels were made from CAMs, not taken from files."""
+    return "cam" in json.loads(labels.attributes["inputs"])
 
 
 def _origin(stage: str, file: str, attributes: Mapping[str, Any]) -> Origin:

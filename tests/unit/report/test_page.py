@@ -3,10 +3,11 @@ import re
 
 import pandas as pd
 import pytest
+import yaml
 
 from auxseg.report import tables
 from auxseg.report.page import Page, PanelGroup, Picture, render
-from auxseg.report.provenance import Origin, supervision
+from auxseg.report.provenance import Origin, configuration, supervision
 
 COLUMNS = ["subject", "split", "scales", "flip", "crf", "images", "metric", "value"]
 LABELS = ("labels", "train", "", "", "")
@@ -62,22 +63,22 @@ def text_of(markup: str) -> str:
 def test_the_table_by_round_holds_the_csvs_figures_and_a_dash_where_there_is_none():
     table = tables.by_round(gathered(), range(2))
     assert [(group.title, group.columns) for group in table.groups] == [
-        ("Pseudo labels, train (259 images)", ("precision", "mIoU")),
-        ("Saliency, train (259 images)", ("MAE",)),
         (
-            "Predictions, val (90 images)",
+            "Predictions, val (90 images), %",
             ("mIoU, single scale", "mIoU, multi-scale + flip + CRF"),
         ),
+        ("Pseudo labels, train (259 images), %", ("precision", "mIoU")),
+        ("Saliency, train (259 images)", ("MAE",)),
     ]
     assert table.rows == (
-        (0, ("86.7", "51.3", "0.102", "52.0", "53.7")),
-        (1, ("87.3", "-", "-", "-", "-")),
+        (0, ("52.0", "53.7", "86.7", "51.3", "0.102")),
+        (1, ("-", "-", "87.3", "-", "-")),
     )
 
 
 def test_the_page_shows_the_rows_of_the_table():
     rows = re.findall(r"<tr><th scope=\"row\">0</th>(.*?)</tr>", render(page()), flags=re.S)
-    assert re.findall(r"<td>(.*?)</td>", rows[0]) == ["86.7", "51.3", "0.102", "52.0", "53.7"]
+    assert re.findall(r"<td>(.*?)</td>", rows[0]) == ["52.0", "53.7", "86.7", "51.3", "0.102"]
 
 
 def test_the_headline_names_split_round_scales_crf_and_number_of_images():
@@ -132,6 +133,7 @@ def test_the_page_shows_each_artifacts_options_as_yaml():
         (("1", "False", "False"), "single scale"),
         (("1", "true", "false"), "single scale + flip"),
         (("0.5 1", "True", "True"), "multi-scale + flip + CRF"),
+        (("0.5", "False", "False"), "scale 0.5"),
         (("", "", ""), ""),
     ],
 )
@@ -174,7 +176,44 @@ def test_supervision_names_labels_saliency_and_weights():
     assert sentences["Image labels"].endswith("from tags.csv.")
     assert "DUTS-TR" in sentences["Saliency"]
     assert sentences["Initial weights"] == "resnet, trained on ImageNet's image labels."
-    assert "no network saw a pixel of them" in sentences["True masks"]
+    assert "no training here saw a pixel of them" in sentences["True masks"]
+
+
+def test_supervision_names_labels_and_cams_of_other_methods_as_of_unknown_origin():
+    labels = dict(supervision(origins(seed={"labels": "theirs"}), masks=5))
+    cams = dict(supervision(origins(cam={"source": "maps", "maps": "clip"}), masks=5))
+
+    assert labels["First labels"].startswith("Files in theirs: what taught the method")
+    assert cams["CAMs"].startswith("Files in clip: what taught the method")
+
+
+def test_the_saliency_of_generated_scenes_is_said_to_come_from_true_outlines():
+    sentences = dict(
+        supervision(origins(index={"dataset": "shapes"}, saliency={"source": "maps"}), masks=5)
+    )
+
+    assert "from the scenes' true outlines" in sentences["Saliency"]
+
+
+def test_the_options_of_all_stages_make_one_configuration():
+    model = {"backbone": "resnet", "weights": "none"}
+    text = configuration(
+        origins(
+            index={"dataset": "shapes"},
+            classify={"epochs": 3, "model": model, "random_seed": 7},
+            train={"epochs": 4, "model": {**model, "branches": "all"}, "random_seed": 7},
+        ),
+        rounds=2,
+    )
+
+    assert yaml.safe_load(text) == {
+        "rounds": 2,
+        "random_seed": 7,
+        "index": {"dataset": "shapes"},
+        "model": {**model, "branches": "all"},
+        "classify": {"epochs": 3},
+        "train": {"epochs": 4},
+    }
 
 
 def test_a_run_trained_on_true_masks_is_called_a_ceiling():

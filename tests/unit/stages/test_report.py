@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     _history(run / "classifier" / "history.csv")
     for number in range(ROUNDS + 1):
         labels = dict.fromkeys(IDS["train"], half * 255)
-        _maps(run / f"round{number}" / "labels.h5", "labels", labels)
+        _maps(run / f"round{number}" / "labels.h5", "labels", labels, "cam")
         _tables(run / f"round{number}", number)
     for number in range(ROUNDS):
         planes = np.stack([half * 0, half * 2])
@@ -62,12 +62,13 @@ def _entry(path: Path, split: str, image_id: str, label: int) -> Entry:
     return Entry(image_id, split, path, HEIGHT, WIDTH, np.arange(2) == label, None)
 
 
-def _header(kind: str) -> Header:
-    return Header(kind, json.dumps({"made": kind}), {}, {"variants": ["single", "multiscale"]})
+def _header(kind: str, *inputs: str) -> Header:
+    variants = {"variants": ["single", "multiscale"]}
+    return Header(kind, json.dumps({"made": kind}), dict.fromkeys(inputs, "abc"), variants)
 
 
-def _maps(path: Path, kind: str, maps: dict[str, np.ndarray], **attributes) -> None:
-    with MapWriter(path, _header(kind)) as writer:
+def _maps(path: Path, kind: str, maps: dict[str, np.ndarray], *inputs: str, **attributes) -> None:
+    with MapWriter(path, _header(kind, *inputs)) as writer:
         for image_id, values in maps.items():
             writer.put(image_id, values, **attributes)
 
@@ -110,6 +111,7 @@ def test_the_report_consists_of_page_table_plots_and_panels(folder):
     page = write_report(folder)
     written = sorted(str(p.relative_to(page.parent)) for p in page.parent.rglob("*.*"))
     assert written == [
+        "config.yaml",
         "index.html",
         "metrics.csv",
         "panels/train-01-t_1.png",
@@ -120,6 +122,18 @@ def test_the_report_consists_of_page_table_plots_and_panels(folder):
         "plots/per_class.png",
         "plots/pseudo_labels.png",
     ]
+
+
+def test_labels_of_another_method_leave_no_cam_to_show(folder):
+    (folder / "cam.h5").unlink()
+    maps = dict.fromkeys(IDS["train"], np.zeros((HEIGHT, WIDTH), np.uint8))
+    _maps(folder / "round0" / "labels.h5", "labels", maps)
+
+    markup = write_report(folder).read_text()
+
+    assert "made: seed" not in markup
+    assert "cam.h5" not in markup
+    assert "in 6 pictures from left to right: Image, Saliency, Labels, round 0" in markup
 
 
 def test_metrics_of_all_rounds_are_one_table_with_the_figures_letter_for_letter(folder):
