@@ -1,9 +1,10 @@
 """Your own photographs: images/, labels.csv and, where there are some, masks/ and saliency/.
 
 `labels.csv` has a header `image,labels` or `image,labels,split`. `image` is a file below images/,
-with or without its extension; `labels` are class names separated by blanks, ';' or '|'; `split` is
-train (also where it is empty), val or test. `masks/{image}.png` and `saliency/{image}.png` bear the
-image's name without its extension.
+with or without its extension; `labels` are class names separated by ';' or '|', or by blanks where
+the whole table has neither; `split` is train (also where it is empty), val or test, and only those
+of train need labels. `masks/{image}.png` and `saliency/{image}.png` bear the image's name without
+its extension.
 """
 
 import re
@@ -21,7 +22,8 @@ from auxseg.images import read_mask
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 SPLITS = ("train", "val", "test")
-_SEPARATORS = re.compile(r"[;|\s]+")
+_BARS = re.compile(r"\s*[;|]\s*")
+_BLANKS = re.compile(r"\s+")
 
 
 @dataclass
@@ -31,6 +33,7 @@ class _Reading:
     root: Path
     photos: dict[str, Path]
     classes: tuple[str, ...]
+    separator: re.Pattern[str]
     lines: dict[str, int] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -49,10 +52,16 @@ def load(options: FolderOptions) -> Dataset:
     root = Path(options.root)
     photos, faults = _photographs(root / "images")
     rows, torn = read_csv(root / "labels.csv", ("image", "labels"), ("split",))
-    used = {name for row in rows for name in _names(row)}
-    classes = tuple(sorted(used)) if options.classes is None else options.classes
-    _check_classes(classes)
-    reading = _Reading(root, photos, classes, faults=[*faults, *torn])
+    barred = any(_BARS.search(row.cells["labels"]) for row in rows)
+    separator = _BARS if barred else _BLANKS
+    if options.classes is None:
+        used = {name for row in rows for name in _names(row, separator)}
+        classes = tuple(sorted(used))
+        faults += _alike(classes)
+    else:
+        classes = options.classes
+        _check_classes(classes, separator)
+    reading = _Reading(root, photos, classes, separator, faults=[*faults, *torn])
     for row in rows:
         _read_row(reading, row)
     _check_whole(reading)
@@ -87,16 +96,30 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _names(row: Row) -> list[str]:
-    return [name for name in _SEPARATORS.split(row.cells["labels"]) if name]
+def _names(row: Row, separator: re.Pattern[str]) -> list[str]:
+    return [name for name in separator.split(row.cells["labels"]) if name]
 
 
-def _check_classes(classes: tuple[str, ...]) -> None:
+def _alike(classes: tuple[str, ...]) -> list[str]:
+    """A sentence for each two names that differ in capitals alone: one of them is a slip."""
+    first: dict[str, str] = {}
+    return [
+        f"labels.csv: classes {other!r} and {name!r} differ in capitals alone; write one of them."
+        for name in classes
+        if (other := first.setdefault(name.casefold(), name)) != name
+    ]
+
+
+def _check_classes(classes: tuple[str, ...], separator: re.Pattern[str]) -> None:
     for number, name in enumerate(classes):
-        if not name or _SEPARATORS.search(name):
+        if not name or _BARS.search(name):
             raise UserError(
-                f"index.folder.classes: {name!r} is not a class name: blanks, ';' and '|' separate "
-                f"names in labels.csv; write '_' or '-' instead."
+                f"index.folder.classes: {name!r} is not a class name: ';' and '|' separate names."
+            )
+        if separator.search(name):
+            raise UserError(
+                f"index.folder.classes: {name!r} holds a blank, which separates names in "
+                f"labels.csv; separate them by ';' there."
             )
         if name in classes[:number]:
             raise UserError(f"index.folder.classes: {name!r} stands there twice; remove one.")
@@ -105,20 +128,17 @@ def _check_classes(classes: tuple[str, ...]) -> None:
 def _read_row(reading: _Reading, row: Row) -> None:
     """Add one row's record, or say what is wrong with the row."""
     split = row.cells.get("split") or "train"
-    unknown = [name for name in _names(row) if name not in reading.classes]
+    names = _names(row, reading.separator)
+    unknown = [name for name in names if name not in reading.classes]
     image_id = _find(reading, row.cells["image"])
     for name in unknown:
         reading.fault(row, unknown_class(name, reading.classes))
     if split not in SPLITS:
         reading.fault(row, f"unknown split {split!r}; it must be one of {', '.join(SPLITS)}.")
-    if not _names(row) and split == "train":
+    if not names and split == "train":
         reading.fault(row, f"{row.cells['image']!r} has no class; name one or remove the row.")
     if image_id is None:
-        reading.fault(
-            row,
-            f"no photograph {row.cells['image']!r} in {reading.root / 'images'}; add it or remove "
-            f"the row.",
-        )
+        reading.fault(row, _not_found(reading, row.cells["image"]))
     elif image_id in reading.lines:
         reading.fault(
             row,
@@ -126,7 +146,7 @@ def _read_row(reading: _Reading, row: Row) -> None:
         )
     else:
         reading.lines[image_id] = row.line
-        labels = {reading.classes.index(n) for n in _names(row) if n in reading.classes}
+        labels = {reading.classes.index(name) for name in names if name in reading.classes}
         reading.records.append(_record(reading, image_id, split, tuple(sorted(labels))))
 
 
@@ -137,7 +157,15 @@ def _find(reading: _Reading, name: str) -> str | None:
         return name
     stem, dot, suffix = name.rpartition(".")
     photo = reading.photos.get(stem)
-    return stem if photo is not None and photo.suffix == dot + suffix else None
+    same = photo is not None and photo.suffix.lower() == (dot + suffix).lower()
+    return stem if same else None
+
+
+def _not_found(reading: _Reading, name: str) -> str:
+    folder = reading.root / "images"
+    if (folder / name).is_file() and Path(name).suffix.lower() not in SUFFIXES:
+        return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
+    return f"no photograph {name!r} in {folder}; add it or remove the row."
 
 
 def _record(reading: _Reading, image_id: str, split: str, labels: tuple[int, ...]) -> Record:
@@ -161,11 +189,27 @@ def _beside(folder: Path, name: str) -> Path | None:
 
 
 def _check_whole(reading: _Reading) -> None:
-    """Photographs without a row, and a data set without a training image."""
+    """Photographs without a row, maps without a photograph, a data set to train nothing on."""
     for image_id, path in reading.photos.items():
         if image_id not in reading.lines:
             reading.faults.append(f"{path}: not in labels.csv; add a row or remove the photograph.")
+    for folder in ("masks", "saliency"):
+        reading.faults += _orphans(reading, reading.root / folder)
     if not any(record.split == "train" for record in reading.records):
         reading.faults.append(
             f"{reading.root / 'labels.csv'}: split 'train' is empty; name a photograph to train on."
         )
+
+
+def _orphans(reading: _Reading, folder: Path) -> list[str]:
+    """A sentence for each picture that would be passed over: it bears no photograph's name."""
+    faults = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        name = _composed(path.relative_to(folder).with_suffix("").as_posix())
+        if name not in reading.photos:
+            faults.append(f"{path}: bears no photograph's name; rename or remove it.")
+        elif path.suffix != ".png":
+            faults.append(f"{path}: must be a PNG and end in .png.")
+    return faults

@@ -36,9 +36,11 @@ def read_csv(
     lines = _lines(path)
     header = [name.strip().lower() for name in lines[0][1]] if lines else []
     if not set(needed) <= set(header) <= {*needed, *optional}:
-        wanted = ",".join([*needed, *(f"[{name}]" for name in optional)])
+        wanted = " or ".join(f"'{','.join(names)}'" for names in _headers(needed, optional))
         found = ",".join(header) or "nothing"
-        raise UserError(f"{path} line 1: the header must be '{wanted}', but is '{found}'.")
+        raise UserError(
+            f"{path} line 1: the header must be {wanted}, separated by commas, but is '{found}'."
+        )
     rows, faults = [], []
     for number, cells in lines[1:]:
         if len(cells) == len(header):
@@ -50,6 +52,10 @@ def read_csv(
                 f"separate columns by commas and quote texts that hold one."
             )
     return rows, faults
+
+
+def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
+    return [[*needed, *optional[:count]] for count in range(len(optional) + 1)]
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:

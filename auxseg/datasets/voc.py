@@ -1,5 +1,6 @@
 """Data sets in the layout of PASCAL VOC: JPEGImages/, ImageSets/Segmentation/, masks."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
+_SEPARATORS = re.compile(r"[;|\s]+")
 _MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
 
 LabelReader = Callable[[str], set[str]]
@@ -125,7 +127,7 @@ def _csv_labels(path: Path, faults: list[str]) -> LabelReader:
         image_id = row.cells["image"]
         if image_id in labels:
             faults.append(f"{path} line {row.line}: {image_id!r} stands there twice; remove one.")
-        labels[image_id] = set(row.cells["classes"].split())
+        labels[image_id] = {name for name in _SEPARATORS.split(row.cells["classes"]) if name}
         faults += [
             f"{path} line {row.line}: {unknown_class(name, VOC_CLASSES)}"
             for name in sorted(labels[image_id].difference(VOC_CLASSES))

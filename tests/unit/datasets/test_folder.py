@@ -52,6 +52,51 @@ def test_chosen_classes_keep_their_order(my_photos):
     assert [r.labels for r in data.records] == [(2,), (0,), (0, 2)]
 
 
+def test_where_semicolons_separate_a_name_may_hold_blanks(my_photos):
+    write_table(
+        my_photos, "tom,polar bear", "rex,dog; polar bear", "both,dog", header="image,labels"
+    )
+
+    data = load(my_photos)
+
+    assert data.classes == ("dog", "polar bear")
+    assert [r.labels for r in data.records] == [(1,), (0, 1), (0,)]
+
+
+def test_names_that_differ_in_capitals_alone_are_a_slip(my_photos):
+    write_table(my_photos, "tom,cat", "rex,Dog", "both,dog", header="image,labels")
+
+    assert faults_of(my_photos) == [
+        "labels.csv: classes 'Dog' and 'dog' differ in capitals alone; write one of them."
+    ]
+
+
+def test_a_mask_that_bears_no_photographs_name_is_a_fault(my_photos):
+    (my_photos / "masks" / "rex.png").rename(my_photos / "masks" / "rex_mask.png")
+    (my_photos / "masks" / "tom.png").rename(my_photos / "masks" / "tom.PNG")
+
+    assert faults_of(my_photos) == [
+        "masks/rex_mask.png: bears no photograph's name; rename or remove it.",
+        "masks/tom.PNG: must be a PNG and end in .png.",
+    ]
+
+
+def test_a_photograph_of_a_format_that_is_not_read_is_named(my_photos):
+    (my_photos / "images" / "tom.heic").write_bytes(b"x")
+    write_table(my_photos, "tom.heic,cat,", "tom,cat,", "rex,dog,", "both,cat,")
+
+    assert faults_of(my_photos) == [
+        "labels.csv line 2: 'tom.heic' is of a format that is not read; convert it to JPEG or PNG."
+    ]
+
+
+def test_an_extension_may_be_written_in_capitals_or_not(my_photos):
+    add_photo(my_photos, "a.JPG")
+    write_table(my_photos, "tom.JPG,cat,", "rex,dog,", "both,cat,", "a.jpg,dog,")
+
+    assert faults_of(my_photos) == []
+
+
 @pytest.mark.parametrize("cell", ["cat dog", "cat;dog", "dog|cat", "cat ; dog", "cat dog cat"])
 def test_blanks_semicolons_and_bars_separate_labels(my_photos, cell):
     write_table(my_photos, "tom,cat", "rex,dog", f"both,{cell}", header="image,labels")
@@ -227,10 +272,15 @@ def test_no_photograph_to_train_on_is_a_fault(my_photos):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "line 1: the header must be 'image,labels,[split]', but is 'nothing'."),
+        (
+            b"",
+            "line 1: the header must be 'image,labels' or 'image,labels,split', separated by "
+            "commas, but is 'nothing'.",
+        ),
         (
             b"photo;labels\ntom;cat\n",
-            "line 1: the header must be 'image,labels,[split]', but is 'photo;labels'.",
+            "line 1: the header must be 'image,labels' or 'image,labels,split', separated by "
+            "commas, but is 'photo;labels'.",
         ),
         (
             b"image,labels\ntom,B\xe4r\n",
