@@ -1,24 +1,16 @@
-"""The command line: one subcommand a stage, made from the signature of the stage's `run`.
-
-`run(options, *, cam: Path, labels: Path, runtime: Runtime)` becomes
-`auxseg STAGE --cam PATH --labels PATH --options YAML --threads N --device NAME`.
-"""
+"""The command line: a subcommand for every stage, and tools."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING
 
 import click
-from pydantic import BaseModel
 
 from auxseg import __version__
-from auxseg.config import STAGE_OPTIONS, parse_stage_options
-from auxseg.errors import UserError
-from auxseg.runtime import Runtime
+from auxseg.errors import UserError, out_of_memory
+from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
 from auxseg.stopping import Stopped, stop_on_signals
 
@@ -66,51 +58,6 @@ def table(folder: Path) -> None:
     print("\n".join(lines) or "No figures: the data set has no masks to compare with.")
 
 
-def stage_command(name: str, module: ModuleType) -> click.Command:
-    """The subcommand of one stage."""
-    hints = get_type_hints(module.run)
-    params: list[click.Parameter] = []
-    for parameter in inspect.signature(module.run).parameters.values():
-        if parameter.name not in ("options", "runtime"):
-            params.append(_argument(parameter, hints[parameter.name]))
-    params.append(
-        click.Option(
-            ["--options"], default="", metavar="YAML", help="Keys of the section, or a YAML file."
-        )
-    )
-    if "runtime" in hints:
-        params += [
-            click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use."),
-            click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."),
-        ]
-
-    def call(options: str, threads: int = 1, device: str = "auto", **paths: Any) -> None:
-        if "runtime" in hints:
-            paths["runtime"] = Runtime(threads, device)
-        module.run(parse_stage_options(name, options), **paths)
-
-    documentation = inspect.getdoc(module) or ""
-    return click.Command(
-        name,
-        callback=call,
-        params=params,
-        help=documentation.replace("\n\n", "\n\n\b\n"),
-        epilog="\b\n" + option_lines(STAGE_OPTIONS[name]),
-    )
-
-
-def option_lines(model: type[BaseModel], prefix: str = "") -> str:
-    """`key (default): meaning`, a line each, nested keys dotted."""
-    lines = [] if prefix else ["Keys of --options (with their defaults):"]
-    for key, info in model.model_fields.items():
-        nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            lines.append(option_lines(nested, f"{prefix}{key}."))
-        else:
-            lines.append(f"  {prefix}{key} ({info.get_default()}): {info.description}")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
     stop_on_signals()
@@ -119,17 +66,18 @@ def main() -> None:
     except UserError as error:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        print(
+            "auxseg: error: the memory is full; lower index.longest_side, or the stage's scales, "
+            "crop_size or batch_size, and run the same command again: nothing before it is lost.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except Stopped as stopped:
         print(f"auxseg: {stopped}; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + stopped.number)
-
-
-def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
-    kinds: dict[Any, click.ParamType] = {int: click.INT, str | None: click.STRING}
-    kind = kinds.get(hint, click.Path(path_type=Path))
-    required = parameter.default is inspect.Parameter.empty
-    flag = "--" + parameter.name.replace("_", "-")
-    return click.Option([flag], type=kind, required=required, default=None)
 
 
 @cli.command("inspect")
@@ -146,6 +94,7 @@ def inspect_file(file: Path, image_id: str | None, picture: Path | None, limit: 
     print(describe(file, image_id, limit))
     if picture is not None and image_id is not None:
         write_picture(file, image_id, picture)
+        print(f"wrote {picture}")
 
 
 @cli.command("import-weights")

@@ -16,6 +16,7 @@ from auxseg.columns import read_table
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.record import IGNORE
+from auxseg.description import read_description
 from auxseg.errors import UserError, did_you_mean
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.store import MapReader
@@ -38,13 +39,17 @@ def describe(path: Path, image_id: str | None = None, limit: int = 10) -> str:
     """An artifact in words: what it is, what made it, and its images or one of them.
 
     Args:
-        path: any .h5 file of a run.
+        path: any .h5 or .safetensors file of a run.
         image_id: tell of this image's map, or this row, with its statistics.
         limit: ids listed at most.
 
     Raises:
         UserError: not a complete artifact, or an id that it does not hold.
     """
+    if path.suffix == ".safetensors":
+        return "\n".join([str(path), *_describe_weights(read_description(path))])
+    if path.is_file() and path.suffix != ".h5":
+        raise UserError(f"{path}: inspect reads artifacts (.h5) and weights (.safetensors).")
     if _is_index(path):
         attributes, columns = read_table(path, INDEX)
         body = list(_describe_index(path, columns, image_id, limit))
@@ -71,6 +76,8 @@ def write_picture(path: Path, image_id: str, picture: Path) -> None:
     with MapReader(path) as maps:
         _check_id(path, image_id, maps.ids())
         image = _picture(str(maps.attributes["kind"]), maps.read(image_id), path)
+    if not picture.parent.is_dir():
+        raise UserError(f"--picture {picture}: there is no folder {picture.parent}; make it first.")
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     write_atomically(picture, buffer.getvalue())
@@ -88,9 +95,9 @@ def _header_lines(attributes: Mapping[str, Any]) -> Iterator[str]:
     inputs = json.loads(attributes["inputs"])
     yield _line("kind", f"{attributes['kind']}, format {attributes['format_version']}")
     yield _line("created", f"{attributes['created']} by auxseg {attributes['auxseg_version']}")
-    yield _line("content", str(attributes["content"])[:_DIGEST_LETTERS])
+    yield _line("content", f"digest {str(attributes['content'])[:_DIGEST_LETTERS]}")
     for name, digest in inputs.items():
-        yield _line(f"input {name}", digest[:_DIGEST_LETTERS])
+        yield _line(f"input {name}", f"digest {digest[:_DIGEST_LETTERS]}")
     for name in sorted(attributes.keys() - _HEADER):
         yield _line(name, json.dumps(attributes[name], ensure_ascii=False))
     options = json.loads(attributes["options"])
@@ -98,6 +105,15 @@ def _header_lines(attributes: Mapping[str, Any]) -> Iterator[str]:
     if options:
         text = yaml.safe_dump(options, sort_keys=False, allow_unicode=True)
         yield from (f"    {line}" for line in text.splitlines())
+
+
+def _describe_weights(description: Mapping[str, Any]) -> Iterator[str]:
+    told = dict(description)
+    yield _line("kind", f"weights of a {told.pop('kind')}")
+    for name, digest in told.pop("inputs", {}).items():
+        yield _line(f"input {name}", f"digest {digest[:_DIGEST_LETTERS]}")
+    text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
+    yield from (f"  {line}" for line in text.splitlines())
 
 
 def _describe_index(
@@ -127,10 +143,13 @@ def _describe_maps(maps: MapReader, image_id: str | None, limit: int) -> Iterato
         yield from _listing(maps.ids(), limit, lambda i: _shape(maps.read(i)))
         return
     _check_id(maps.path, image_id, maps.ids())
-    values = maps.read(image_id)
+    values, about = maps.read_with_attributes(image_id)
     yield from _heading(image_id)
     yield _line("shape", _shape(values))
-    for name, value in maps.map_attributes(image_id).items():
+    names = _class_names(maps.path)
+    for name, value in about.items():
+        if name == "classes":
+            value = [names.get(int(k) + 1, k) for k in value]
         yield _line(name, json.dumps(value, ensure_ascii=False))
     if maps.attributes["kind"] in _CLASS_KINDS:
         yield from _class_shares(values, maps)

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from safetensors.numpy import save_file
 
 from auxseg.artifact import Header
 from auxseg.cli import cli
 from auxseg.datasets.index_file import Entry, Index, write_index
+from auxseg.description import description_metadata
 from auxseg.errors import UserError
 from auxseg.inspect import describe, write_picture
 from auxseg.store import MapWriter
@@ -41,7 +43,7 @@ def test_an_artifact_tells_kind_options_inputs_and_number_of_maps(labels):
     lines = [line.split() for line in describe(labels).splitlines()]
     assert ["kind", "labels,", "format", "2"] in lines
     assert ["cam_threshold:", "0.2"] in lines
-    assert ["input", "cam", "abcdefabcdef"] in lines
+    assert ["input", "cam", "digest", "abcdefabcdef"] in lines
     assert ["maps", "3"] in lines
     assert ["2007_1", "(2,", "4)", "uint8"] in lines
 
@@ -90,7 +92,7 @@ def test_an_index_tells_its_rows_and_one_of_them(tmp_path):
     assert "rows              1" in describe(path)
     assert describe(path, "2007_1").splitlines()[-3:] == [
         "  split             train",
-        "  image             a.jpg, 2 x 4",
+        f"  image             {Path('a.jpg').resolve()}, 2 x 4",
         "  classes           cat",
     ]
 
@@ -173,8 +175,37 @@ def test_the_command_prints_the_description_and_writes_the_picture(labels, tmp_p
     arguments = ["inspect", str(labels), "--id", "2007_1", "--picture", str(picture)]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0
-    assert result.output == describe(labels, "2007_1") + "\n"
+    assert result.output == f"{describe(labels, '2007_1')}\nwrote {picture}\n"
     assert picture.exists()
+
+
+def test_a_picture_makes_no_folder(labels, tmp_path):
+    with pytest.raises(UserError, match=r"there is no folder .*/nope; make it first"):
+        write_picture(labels, "2007_1", tmp_path / "nope" / "out.png")
+
+
+def test_weights_tell_what_they_learnt(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    about = {
+        "kind": "network",
+        "classes": ["cat"],
+        "round": 2,
+        "inputs": {"labels": "abcdef012345678"},
+    }
+    save_file({"x": np.zeros(1)}, path, description_metadata(about))
+
+    lines = [line.split() for line in describe(path).splitlines()]
+
+    assert ["kind", "weights", "of", "a", "network"] in lines
+    assert ["input", "labels", "digest", "abcdef012345"] in lines
+    assert ["round:", "2"] in lines
+
+
+def test_a_file_that_is_no_artifact_is_not_called_damaged(tmp_path):
+    (tmp_path / "metrics.csv").write_text("a,b")
+
+    with pytest.raises(UserError, match=r"metrics\.csv: inspect reads artifacts \(\.h5\)"):
+        describe(tmp_path / "metrics.csv")
 
 
 def test_the_command_wants_an_id_for_a_picture(labels, tmp_path):

@@ -1,0 +1,107 @@
+"""A stage's subcommand, made from the signature of its `run`.
+
+`run(options, *, cam: Path, labels: Path, runtime: Runtime)` becomes
+`auxseg STAGE --cam PATH --labels PATH --options YAML --threads N --device NAME`.
+"""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+from pydantic import BaseModel
+
+from auxseg.config import STAGE_OPTIONS, parse_stage_options
+from auxseg.runtime import Runtime
+
+_OPTIONS_HEADING = (
+    "Keys of --options, and what they are where they are left out (Snakemake passes all of\n"
+    "them, from config.yaml and the files that --configfile names):"
+)
+_ARGUMENTS = {
+    "index": "index.h5: the data set's records.",
+    "masks": "masks.h5: true masks.",
+    "saliency": "saliency.h5: coarse, or a round's refined, maps.",
+    "weights": "A network's .safetensors.",
+    "initial_weights": "The .safetensors to start from: the classifier's, or the last round's.",
+    "history": "The CSV of losses to write.",
+    "cam": "cam.h5: class activation maps.",
+    "labels": "labels.h5: pseudo labels.",
+    "refined_saliency": "The next round's saliency.h5, to write.",
+    "predictions": "predictions.h5: segmentations.",
+    "split": "train, val or test.",
+    "metrics": "The CSV of figures to write.",
+    "per_class": "The CSV of figures by class to write.",
+    "folder": "The run's folder.",
+    "rounds": "Trainings of the multi-task network.",
+    "labelled_rounds": "Sets of pseudo labels.",
+    "page": "The page to write.",
+}
+
+
+def stage_command(name: str, module: ModuleType) -> click.Command:
+    """The subcommand of one stage."""
+    hints = get_type_hints(module.run)
+    params: list[click.Parameter] = []
+    for parameter in inspect.signature(module.run).parameters.values():
+        if parameter.name not in ("options", "runtime"):
+            params.append(_argument(parameter, hints[parameter.name]))
+    params.append(
+        click.Option(
+            ["--options"], default="", metavar="YAML", help="Keys of the section, or a YAML file."
+        )
+    )
+    if "runtime" in hints:
+        params += [
+            click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use."),
+            click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."),
+        ]
+
+    def call(options: str, threads: int = 1, device: str = "auto", **paths: Any) -> None:
+        if "runtime" in hints:
+            paths["runtime"] = Runtime(threads, device)
+        module.run(parse_stage_options(name, options), **paths)
+
+    documentation = inspect.getdoc(module) or ""
+    return click.Command(
+        name,
+        callback=call,
+        params=params,
+        help=documentation.replace("\n\n", "\n\n\b\n"),
+        epilog="\b\n" + "\n".join([_OPTIONS_HEADING, *option_lines(STAGE_OPTIONS[name])]),
+    )
+
+
+def option_lines(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """`key (default): meaning`, a line each, nested keys dotted, choices named."""
+    for key, info in model.model_fields.items():
+        choices = [member for member in _members(info.annotation) if isinstance(member, type)]
+        nested = [member for member in choices if issubclass(member, BaseModel)]
+        if nested:
+            yield from option_lines(nested[0], f"{prefix}{key}.")
+        else:
+            allowed = " | ".join(str(value) for value in _literals(info.annotation))
+            default = f"{allowed}; default {info.get_default()}" if allowed else info.get_default()
+            yield f"  {prefix}{key} ({default}): {info.description}"
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """A type, or those of a union."""
+    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    """The values that a Literal, annotated or not, allows; none for other types."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
+    kinds: dict[Any, click.ParamType] = {int: click.INT, str | None: click.STRING}
+    kind = kinds.get(hint, click.Path(path_type=Path))
+    flag = "--" + parameter.name.replace("_", "-")
+    told = _ARGUMENTS.get(parameter.name)
+    if parameter.default is inspect.Parameter.empty:
+        return click.Option([flag], type=kind, required=True, help=told)
+    return click.Option([flag], type=kind, default=None, help=told)

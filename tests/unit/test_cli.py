@@ -1,0 +1,81 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from auxseg.cli import cli, main
+from auxseg.config import STAGE_OPTIONS
+from auxseg.errors import out_of_memory
+from auxseg.stages import STAGES
+
+REQUIRED = [
+    (stage, option.opts[0])
+    for stage in STAGES
+    for option in cli.get_command(None, stage).params
+    if option.required
+]
+
+
+@pytest.mark.parametrize(("stage", "missing"), REQUIRED)
+def test_a_stage_names_the_option_it_lacks(stage, missing):
+    given = [flag for name, flag in REQUIRED if name == stage and flag != missing]
+    arguments = [word for flag in given for word in (flag, "1")]
+
+    result = CliRunner().invoke(cli, [stage, *arguments])
+
+    assert result.exit_code == 2
+    assert f"Missing option '{missing}'" in result.output
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_help_of_a_stage_tells_every_key_and_its_choices(stage):
+    text = " ".join(CliRunner().invoke(cli, [stage, "--help"]).output.split())
+
+    assert importlib.import_module(f"auxseg.stages.{stage}").__doc__.splitlines()[0] in text
+    for key in STAGE_OPTIONS[stage].model_fields:
+        assert f"{key} (" in text or f"{key}." in text
+
+
+def test_the_keys_of_a_data_set_are_told():
+    text = CliRunner().invoke(cli, ["index", "--help"]).output
+
+    assert "folder.root (my-photos): folder with images/" in text
+    assert "voc.labels (xml | csv | masks; default xml): " in text
+
+
+def test_a_missing_file_of_options_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "auxseg.cli", "evaluate", "--options", f"{tmp_path}/no.yaml"]
+    paths = ("index", "masks", "labels", "saliency", "metrics", "per-class")
+    done = subprocess.run(
+        [*command, *(word for path in paths for word in (f"--{path}", "x"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"auxseg: error: --options {tmp_path}/no.yaml: no such file, and no mapping "
+        f"like '{{key: value}}'.\n"
+    )
+
+
+def test_a_full_memory_is_one_sentence(monkeypatch, capsys):
+    def full(**_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
+
+    monkeypatch.setattr("auxseg.cli.cli", full)
+    monkeypatch.setattr("auxseg.cli.stop_on_signals", lambda: None)
+
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("auxseg: error: the memory is full; lower index.")
+
+
+def test_other_errors_are_not_taken_for_a_full_memory():
+    assert out_of_memory(MemoryError())
+    assert not out_of_memory(RuntimeError("shape mismatch"))
