@@ -20,12 +20,14 @@ class Variant:
         model, train: keys of these sections that make it.
         all_rounds: trained in every round; the others in the first alone.
         single_scale: predicts without multi-scale, mirror images and CRF, as the paper's tables do.
+        whole_budget: trained once for as many epochs as the run in all its rounds.
     """
 
     model: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     all_rounds: bool = False
     single_scale: bool = True
+    whole_budget: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ VARIANTS = {
     "cross-task": Variant(
         {"branches": "all", "affinity": "cross-task"}, {"constraints": "both"}, all_rounds=True
     ),
-    "masks": Variant(train={"labels": "masks"}, single_scale=False),
+    "masks": Variant(train={"labels": "masks"}, single_scale=False, whole_budget=True),
 }
 ROWS = (
     Row("branches", "segmentation", "seg", 0, 56.9),
@@ -85,11 +87,14 @@ def variant_config(config: Config, name: str, seed: int) -> Config:
     """The configuration of one network: the run's own, but for what its variant sets."""
     variant = VARIANTS[name]
     single = PredictOptions(scales=(1.0,), flip=False, use_crf=False)
+    train = {**config.train.model_dump(), **variant.train}
+    if variant.whole_budget:
+        train["epochs"] *= config.rounds
     changed = {
         "random_seed": seed,
         "rounds": rounds_of(config, name),
         "model": ModelOptions(**{**config.model.model_dump(), **variant.model}),
-        "train": TrainOptions(**{**config.train.model_dump(), **variant.train}),
+        "train": TrainOptions(**train),
         "predict": single if variant.single_scale else config.predict,
     }
     return config.model_copy(update=changed)

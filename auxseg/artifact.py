@@ -172,7 +172,7 @@ def decoded(text: bytes) -> str:
 
 def canonical(value: Any) -> str:
     """JSON that is equal for equal values, whether they come from Python, NumPy or a file."""
-    return json.dumps(value, sort_keys=True, default=np.ndarray.tolist)
+    return json.dumps(value, sort_keys=True, default=lambda value: value.tolist())
 
 
 def sha256(text: str) -> str:

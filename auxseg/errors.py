@@ -11,6 +11,13 @@ class UserError(Exception):
     """
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory, of the processor or of a GPU, is full."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
 def listing(faults: list[str], heading: str) -> UserError:
     """One error for many faults, so that a user mends them all at once."""
     noun = "fault" if len(faults) == 1 else "faults"

@@ -11,8 +11,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from auxseg.errors import UserError
 
+warnings.filterwarnings("ignore", module="PIL")  # odd metadata of photographs that are fine
 Image.MAX_IMAGE_PIXELS = None  # the limit is ours, below, with a sentence of its own
 MAX_PIXELS = 200_000_000
+# Pillow knows many more, some of which start other programs (EPS) or are rarely tested.
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -53,12 +56,14 @@ def read_saliency(path: Path) -> np.ndarray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) of an upright image, from its header alone."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path) as image:
-            lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
-            return (image.width, image.height) if lying else (image.height, image.width)
+    """(height, width) of an upright image, from its header alone.
+
+    Raises:
+        UserError: the file is missing, empty or not an image.
+    """
+    with _opening(path) as image:
+        lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
+        return (image.width, image.height) if lying else (image.height, image.width)
 
 
 def scaled_size(size: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
@@ -85,11 +90,8 @@ def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @contextlib.contextmanager
 def _decoding(path: Path) -> Iterator[Image.Image]:
-    """The decoded image; every way in which decoding or converting fails becomes one sentence."""
-    try:
-        if path.stat().st_size == 0:
-            raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
-        image = Image.open(path)
+    """The decoded image, within the limit of pixels."""
+    with _opening(path) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UserError(
                 f"{path}: {image.width} x {image.height} pixels are more than the limit of "
@@ -97,10 +99,20 @@ def _decoding(path: Path) -> Iterator[Image.Image]:
             )
         image.load()
         yield image
+
+
+@contextlib.contextmanager
+def _opening(path: Path) -> Iterator[Image.Image]:
+    """The image, its header read; every way in which using it fails becomes one sentence."""
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
+        with Image.open(path, formats=_FORMATS) as image:
+            yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None
     except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image file that can be read.") from None
+        raise UserError(f"{path}: not an image that can be read; save it as JPEG or PNG.") from None
     except PermissionError:
         raise UserError(f"{path}: not readable (permission denied).") from None
     except (UserError, MemoryError):

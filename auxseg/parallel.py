@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from auxseg.stopping import follow_parent
+from auxseg.stopping import begin_worker
 
 Result = TypeVar("Result")
 
-_PENDING_A_WORKER = 4
+_PENDING_A_WORKER = 2
 
 
 def process_map(
@@ -27,7 +27,7 @@ def process_map(
     # Spawned: a forked child of a process with torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     pending: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, context, follow_parent) as pool:
+    with ProcessPoolExecutor(workers, context, begin_worker) as pool:
         try:
             for job in jobs:
                 pending.append(pool.submit(function, *job))

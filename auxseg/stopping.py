@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing import parent_process
 from types import FrameType
 
+import cv2
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -67,8 +69,9 @@ def put_off_stop() -> Iterator[Callable[[], int | None]]:
             signal.signal(number, handler)
 
 
-def follow_parent() -> None:
-    """In a worker: leave signals to the parent, and end when it ends, even when it is killed."""
+def begin_worker(*_: object) -> None:
+    """In a worker: leave signals to the parent, end when it ends, and use one core."""
+    cv2.setNumThreads(1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parent = parent_process()

@@ -65,7 +65,7 @@ class MapWriter:
         self._maps_per_part = maps_per_part
         self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
         if not resume:
-            shutil.rmtree(self._parts, ignore_errors=True)
+            self.remove_parts()
         self._done = self._recover()
 
     def missing(self, ids: Iterable[str]) -> list[str]:
@@ -78,17 +78,25 @@ class MapWriter:
             return
         self._pending[image_id] = (array, attributes)
         if len(self._pending) >= self._maps_per_part:
-            self._flush()
+            self.flush()
 
     def finish(self) -> None:
         """Join the parts under the final name, in order of id, and remove them."""
-        self._flush()
+        self.join()
+        self.remove_parts()
+
+    def join(self) -> None:
+        """Join the parts under the final name, in order of id."""
+        self.flush()
         with new_artifact(self.path, self.header, _GROUP) as (maps, digests):
             for part in self._part_files():
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
                     for key in source[_GROUP]:
                         source[_GROUP].copy(key, maps)
                         digests[key] = str(read_attributes(maps[key].attrs)[_DIGEST])
+
+    def remove_parts(self) -> None:
+        """Remove the parts."""
         shutil.rmtree(self._parts, ignore_errors=True)
 
     def __enter__(self) -> "MapWriter":
@@ -103,7 +111,7 @@ class MapWriter:
         if kind is None:
             self.finish()
         elif not issubclass(kind, Exception):  # stopped from outside: nothing done is to be lost
-            self._flush()
+            self.flush()
 
     def _recover(self) -> set[str]:
         """Ids in whole parts; damaged parts, and those of other options or inputs, are removed."""
@@ -126,7 +134,8 @@ class MapWriter:
     def _part_files(self) -> list[Path]:
         return sorted(self._parts.glob("[0-9]*.h5"))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits for its part to be full as a part."""
         if not self._pending:
             return
         files = self._part_files()
@@ -140,6 +149,23 @@ class MapWriter:
                 _write_map(maps, _key_of(image_id), array, attributes)
         self._done |= self._pending.keys()
         self._pending = {}
+
+
+@contextlib.contextmanager
+def writing_together(*writers: MapWriter) -> Iterator[tuple[MapWriter, ...]]:
+    """Finish several artifacts of one stage, so that no part is gone before all are whole."""
+    try:
+        yield writers
+    except Exception:
+        raise
+    except BaseException:  # stopped from outside: nothing done is to be lost
+        for writer in writers:
+            writer.flush()
+        raise
+    for writer in writers:
+        writer.join()
+    for writer in writers:
+        writer.remove_parts()
 
 
 class MapReader:
@@ -183,7 +209,7 @@ class MapReader:
         Raises:
             UserError: the artifact has no such id, or its map is damaged or of another size.
         """
-        values, _ = self._map(image_id)
+        values, _ = self.read_with_attributes(image_id)
         if size is not None and values.shape[-2:] != size:
             height, width = values.shape[-2:]
             raise UserError(
@@ -194,7 +220,22 @@ class MapReader:
 
     def map_attributes(self, image_id: str) -> dict[str, Any]:
         """The attributes of one image's map."""
-        return self._map(image_id)[1]
+        return self.read_with_attributes(image_id)[1]
+
+    def read_with_attributes(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """The map of one image, and its attributes.
+
+        Raises:
+            UserError: the artifact has no such id, or its map is damaged.
+        """
+        key = _key_of(image_id)
+        if key not in self._maps:
+            raise UserError(
+                f"{self.path}: has no map of image {image_id!r}; "
+                f"delete the file and run its stage again."
+            )
+        with reading(self.path, f"the map of image {image_id!r} is damaged"):
+            return _read_map(self._maps[key], key)
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every (id, map), by id."""
@@ -210,16 +251,6 @@ class MapReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _map(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
-        key = _key_of(image_id)
-        if key not in self._maps:
-            raise UserError(
-                f"{self.path}: has no map of image {image_id!r}; "
-                f"delete the file and run its stage again."
-            )
-        with reading(self.path, f"the map of image {image_id!r} is damaged"):
-            return _read_map(self._maps[key], key)
 
 
 def _write_map(

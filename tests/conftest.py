@@ -1,5 +1,6 @@
 """Data that several tests share: real photographs where they are at hand, generated ones always."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,15 +8,15 @@ from PIL import Image
 
 from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.runtime import Runtime
-from auxseg.stages import index, saliency
+from auxseg.stages import index, masks, saliency
 
-SHARED = Path(__file__).parents[1].parent / "shared"
+SHARED = Path(os.environ.get("AUXSEG_TEST_DATA", Path(__file__).parents[2] / "shared"))
 
 
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"needs the photographs of {name} in {SHARED}")
+        pytest.skip(f"needs the photographs of {name} in {SHARED}; AUXSEG_TEST_DATA names another")
     return folder
 
 
@@ -41,7 +42,8 @@ def tiny_options(tmp_path_factory: pytest.TempPathFactory) -> IndexOptions:
 def tiny_run(tiny_options: IndexOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with index.h5, masks.h5 and saliency.h5 of the tiny data set; read only."""
     folder = tmp_path_factory.mktemp("run")
-    index.run(tiny_options, index=folder / "index.h5", masks=folder / "masks.h5", runtime=Runtime())
+    index.run(tiny_options, index=folder / "index.h5", runtime=Runtime())
+    masks.run(tiny_options, index=folder / "index.h5", masks=folder / "masks.h5")
     saliency.run(
         SaliencyOptions(),
         index=folder / "index.h5",

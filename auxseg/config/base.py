@@ -1,9 +1,10 @@
 """What all sections of the configuration have in common."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Positive = Annotated[float, Field(gt=0)]
 Threshold = Annotated[float, Field(ge=0, le=1)]
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(min_length=1)]
 
@@ -11,15 +12,21 @@ Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(min_le
 class Section(BaseModel):
     """A frozen part of the configuration that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _null_may_be_text(cls, values: Any) -> Any:
         if isinstance(values, dict):
             return {key: None if value == "null" else value for key, value in values.items()}
-        return values
+        return {} if values is None else values  # a section without keys
 
-    def narrowed(self) -> "Section":
+    def narrowed(self) -> Self:
         """Without options that the others leave unused: they must not rerun anything."""
         return self
+
+    def _without(self, *names: str) -> Self:
+        """With defaults for some options."""
+        return type(self).model_validate(self.model_dump(exclude=set(names)))

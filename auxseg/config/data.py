@@ -1,10 +1,10 @@
 """Sections index and saliency: photographs and what is known of them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from auxseg.config.base import Section
+from auxseg.config.base import Positive, Section
 
 
 class ShapesOptions(Section):
@@ -42,6 +42,10 @@ class VocOptions(Section):
     classes: tuple[str, ...] | None = Field(
         None, description="the classes to learn, in VOC's names; null = all 20"
     )
+
+    def narrowed(self) -> Self:
+        """Without the table that is not read: it must not rerun anything."""
+        return self if self.labels == "csv" else self._without("labels_csv")
 
 
 class CocoOptions(Section):
@@ -83,6 +87,11 @@ class IndexOptions(Section):
         ge=32,
         description="larger photographs are scaled down to it, pixels; null = none is",
     )
+    doubtful_labels: Literal["warning", "error"] = Field(
+        "warning",
+        description="what classes without a training image, and labels that true masks "
+        "contradict, are",
+    )
     shapes: ShapesOptions | None = Field(None, description="options of dataset: shapes")
     voc: VocOptions | None = Field(None, description="options of dataset: voc")
     coco: CocoOptions | None = Field(None, description="options of dataset: coco")
@@ -97,15 +106,11 @@ class IndexOptions(Section):
                 return {**values, chosen: {}}
         return values
 
-    def narrowed(self) -> "IndexOptions":
+    def narrowed(self) -> Self:
         """Only the chosen data set's options: the others' must not rerun anything."""
-        return IndexOptions.model_validate(
-            {
-                "dataset": self.dataset,
-                "longest_side": self.longest_side,
-                self.dataset: getattr(self, self.dataset),
-            }
-        )
+        chosen = getattr(self, self.dataset).narrowed()
+        others = {"shapes", "voc", "coco", "folder"} - {self.dataset}
+        return type(self).model_validate({**self.model_dump(exclude=others), self.dataset: chosen})
 
 
 class OnnxOptions(Section):
@@ -116,7 +121,9 @@ class OnnxOptions(Section):
     mean: tuple[float, float, float] = Field(
         (0.485, 0.456, 0.406), description="subtracted from RGB in [0, 1]"
     )
-    std: tuple[float, float, float] = Field((0.229, 0.224, 0.225), description="divided by")
+    std: tuple[Positive, Positive, Positive] = Field(
+        (0.229, 0.224, 0.225), description="divided by"
+    )
     divide_by_max: bool = Field(
         True, description="scale RGB by the image's own maximum (U2-Net) instead of 255"
     )
@@ -141,6 +148,10 @@ class SaliencyOptions(Section):
             raise ValueError("source 'onnx' needs saliency.onnx.model: the path of an ONNX file")
         return self
 
-    def narrowed(self) -> "SaliencyOptions":
-        """Maps from files have no use for the model's options."""
-        return SaliencyOptions(source="maps", maps=self.maps) if self.source == "maps" else self
+    def narrowed(self) -> Self:
+        """Without the options of the source that is not used: they must not rerun anything."""
+        if self.source == "maps":
+            return self._without("onnx")
+        if self.source == "onnx":
+            return self._without("maps")
+        return self.model_copy(update={"onnx": self.onnx._without("model"), "maps": None})

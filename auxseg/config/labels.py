@@ -1,6 +1,6 @@
 """Sections cam, seed, refine and predict: from networks to maps."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,11 +26,11 @@ class CamOptions(Section):
             raise ValueError("source 'maps' needs cam.maps: the folder of the maps")
         return self
 
-    def narrowed(self) -> "CamOptions":
+    def narrowed(self) -> Self:
         """Without the options of the source that is not used: they must not rerun anything."""
         if self.source == "maps":
-            return CamOptions(source="maps", maps=self.maps)
-        return CamOptions(scales=self.scales, flip=self.flip)
+            return self._without("scales", "flip")
+        return self._without("maps")
 
 
 class FusionOptions(Section):
@@ -52,9 +52,11 @@ class SeedOptions(FusionOptions):
         "images: 0 background, k = the k-th class, 255 ignored)",
     )
 
-    def narrowed(self) -> "SeedOptions":
-        """The folder alone where there is one: the others must not rerun anything."""
-        return self if self.labels is None else SeedOptions(labels=self.labels)
+    def narrowed(self) -> Self:
+        """The folder alone where there is one; no threshold of saliency that is not used."""
+        if self.labels is not None:
+            return self._without(*FusionOptions.model_fields, "use_saliency")
+        return self if self.use_saliency else self._without("saliency_threshold")
 
 
 class SaliencyCrfOptions(Section):
@@ -90,6 +92,10 @@ class OwnSegmentationOptions(Section):
     use_crf: bool = Field(True, description="sharpen the probabilities by a dense CRF")
     crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
 
+    def narrowed(self) -> Self:
+        """Without the constants of a CRF that is not used."""
+        return self if self.use_crf else self._without("crf")
+
 
 class RefineOptions(FusionOptions):
     """The next round's pseudo labels from this round's network."""
@@ -107,11 +113,13 @@ class RefineOptions(FusionOptions):
         OwnSegmentationOptions(), description="for labels_from: segmentation"
     )
 
-    def narrowed(self) -> "RefineOptions":
-        """Without the options of the labels that are not made: they must not rerun anything."""
-        by_segmentation = self.labels_from == "segmentation"
-        unused = {*FusionOptions.model_fields} if by_segmentation else {"segmentation"}
-        return RefineOptions.model_validate(self.model_dump(exclude=unused))
+    def narrowed(self) -> Self:
+        """Without the options of labels and CRF that are not made: they must not rerun anything."""
+        unused = set() if self.use_crf else {"crf"}
+        if self.labels_from != "segmentation":
+            return self._without("segmentation", *unused)
+        own = {"segmentation": self.segmentation.narrowed()}
+        return self.model_copy(update=own)._without(*FusionOptions.model_fields, *unused)
 
 
 class PredictOptions(Section):
@@ -121,3 +129,7 @@ class PredictOptions(Section):
     flip: bool = Field(True, description="the multi-scale variant also averages mirror images")
     use_crf: bool = Field(True, description="add a variant with the dense CRF")
     crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
+
+    def narrowed(self) -> Self:
+        """Without the constants of a CRF that is not used."""
+        return self if self.use_crf else self._without("crf")

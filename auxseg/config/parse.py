@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from auxseg.config.base import Section
 from auxseg.config.whole import STAGE_OPTIONS, Config
-from auxseg.errors import did_you_mean, listing
+from auxseg.errors import UserError, did_you_mean, listing
 
 
 def parse_config(values: dict[str, Any], source: str = "config") -> Config:
@@ -28,7 +28,11 @@ def parse_stage_options(stage: str, text: str) -> Section:
         UserError: not YAML, not a mapping, or a faulty key.
     """
     source = "--options"
-    if text.strip() and not set(text) & set("{:\n") and Path(text).is_file():
+    if text.strip() and not set(text) & set("{:\n"):
+        if not Path(text).is_file():
+            raise UserError(
+                f"--options {text}: no such file, and no mapping like '{{key: value}}'."
+            )
         source, text = text, Path(text).read_text(encoding="utf-8")
     try:
         values = yaml.safe_load(text) or {}

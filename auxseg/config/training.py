@@ -1,6 +1,6 @@
 """Sections model, classify and train: the network and how it learns."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -38,6 +38,17 @@ class BackboneOptions(Section):
     frozen_stride: FrozenStride = Field(
         1, description="layers up to this stride stay as loaded; 1 = none"
     )
+
+    @model_validator(mode="after")
+    def _resnet38d_is_as_published(self) -> Self:
+        if self.backbone == "resnet38d" and self.output_stride != 8:
+            raise ValueError("backbone 'resnet38d' has stride 8 only; set output_stride to 8")
+        if self.backbone == "resnet38d" and self.weights == "imagenet":
+            raise ValueError(
+                "no ImageNet weights of 'resnet38d' come with a package; set weights to a "
+                "checkpoint's path, or to none"
+            )
+        return self
 
 
 class ModelOptions(BackboneOptions):
@@ -135,11 +146,15 @@ class ClassifyJob(ClassifyOptions):
     """All that the classify stage reads."""
 
     model: BackboneOptions = Field(BackboneOptions(), description="see section model")
-    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
+    random_seed: int = Field(
+        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+    )
 
 
 class TrainJob(TrainOptions):
     """All that the train stage reads."""
 
     model: ModelOptions = Field(ModelOptions(), description="see section model")
-    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
+    random_seed: int = Field(
+        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+    )

@@ -41,7 +41,9 @@ class Config(Section):
 
     run: str = Field("shapes", description="name of the run: its artifacts go to results/{run}")
     rounds: int = Field(3, ge=1, le=20, description="trainings of the multi-task network")
-    random_seed: int = Field(0, ge=0, description="of initialisation, order and augmentation")
+    random_seed: int = Field(
+        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+    )
     index: IndexOptions = Field(IndexOptions.model_validate({}), description="data")
     saliency: SaliencyOptions = Field(SaliencyOptions(), description="coarse saliency")
     model: ModelOptions = Field(ModelOptions(), description="network")
@@ -84,6 +86,7 @@ class Config(Section):
 
 STAGE_OPTIONS: dict[str, type[Section]] = {
     "index": IndexOptions,
+    "masks": IndexOptions,
     "saliency": SaliencyOptions,
     "classify": ClassifyJob,
     "cam": CamOptions,
@@ -98,7 +101,7 @@ STAGE_OPTIONS: dict[str, type[Section]] = {
 
 def stage_options(config: Config, stage: str) -> Section:
     """What `stage` reads of the configuration, and nothing else."""
-    section = getattr(config, stage).narrowed()
+    section = getattr(config, "index" if stage == "masks" else stage).narrowed()
     if stage == "classify":
         backbone = config.model.model_dump(include=set(BackboneOptions.model_fields))
         return ClassifyJob(

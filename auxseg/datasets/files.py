@@ -26,10 +26,11 @@ def label_files(options: IndexOptions) -> list[Path]:
 
 
 def folder_digest(folders: Iterable[Path]) -> str:
-    """Of the names and sizes of all files in some folders; a folder may be missing.
+    """Of the names and sizes of all files in some folders, and of what XML files say.
 
-    Another digest when a file is added, removed, or replaced by one of another size. Times are
-    left out: a copied data set is the same.
+    Another digest when a file is added, removed, or replaced by one of another size, and when a
+    label in an annotation is mended. A folder may be missing. Times are left out: a copied data
+    set is the same.
     """
     digest = hashlib.sha256()
     for folder in folders:
@@ -37,19 +38,36 @@ def folder_digest(folders: Iterable[Path]) -> str:
             inner.sort()
             for name in sorted(names):
                 path = Path(place) / name
-                digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+                size = path.lstat().st_size  # of a link that leads nowhere too
+                digest.update(os.fsencode(f"{path.relative_to(folder)}\0{size}\0"))
+                if path.suffix == ".xml" and path.is_file():
+                    digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def data_folders(options: IndexOptions) -> list[Path]:
-    """The folders of photographs, masks, saliency maps and annotations that stage index reads."""
+def mask_folders(options: IndexOptions) -> list[Path]:
+    """The folders of true masks."""
     if options.dataset == "voc" and options.voc is not None:
-        names = ["JPEGImages", "SegmentationClass", "SegmentationClassAug"]
-        names += ["Annotations"] if options.voc.labels == "xml" else []
+        names = ("SegmentationClass", "SegmentationClassAug")
         return [Path(options.voc.root) / name for name in names]
+    if options.dataset == "folder" and options.folder is not None:
+        return [Path(options.folder.root) / "masks"]
+    return []
+
+
+def data_folders(options: IndexOptions) -> list[Path]:
+    """The folders that decide on the index: photographs, saliency maps, annotations.
+
+    True masks are among them only where labels are taken from them.
+    """
+    if options.dataset == "voc" and options.voc is not None:
+        root, labels = Path(options.voc.root), options.voc.labels
+        folders = [root / "JPEGImages"]
+        folders += [root / "Annotations"] if labels == "xml" else []
+        return folders + (mask_folders(options) if labels == "masks" else [])
     if options.dataset == "coco" and options.coco is not None:
         root = Path(options.coco.root)
         return [root / options.coco.train_images, root / options.coco.val_images]
     if options.dataset == "folder" and options.folder is not None:
-        return [Path(options.folder.root) / name for name in ("images", "masks", "saliency")]
+        return [Path(options.folder.root) / name for name in ("images", "saliency")]
     return []

@@ -1,5 +1,6 @@
 """index.h5: the validated records, as every later stage reads them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ class Entry:
         labels: (C,) bool, which foreground classes are present.
         height, width: of the upright photograph, after index.longest_side, pixels.
         saliency: a map the data set brings along, or None.
+        digest: SHA-256 of the photograph's file: part of the index's own, so that work on another
+            photograph of the same name is never continued.
     """
 
     id: str
@@ -31,6 +34,7 @@ class Entry:
     width: int
     labels: np.ndarray
     saliency: Path | None
+    digest: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,7 +78,11 @@ class Index:
 
 
 def write_index(path: Path, header: Header, index: Index) -> None:
-    """Write index.h5; `header.extra` is completed with class names and palette."""
+    """Write index.h5; `header.extra` is completed with class names and palette.
+
+    Paths that are relative to the working folder are kept relative to the index, so that a project
+    can be moved with its data.
+    """
     entries = index.entries
     extra = {
         **header.extra,
@@ -84,8 +92,9 @@ def write_index(path: Path, header: Header, index: Index) -> None:
     columns = {
         "id": _strings([e.id for e in entries]),
         "split": _strings([e.split for e in entries]),
-        "image": _strings([str(e.image) for e in entries]),
-        "saliency": _strings([str(e.saliency or "") for e in entries]),
+        "image": _strings([_stored(e.image, path) for e in entries]),
+        "saliency": _strings([_stored(e.saliency, path) for e in entries]),
+        "digest": _strings([e.digest for e in entries]),
         "height": np.array([e.height for e in entries], dtype=np.int32),
         "width": np.array([e.width for e in entries], dtype=np.int32),
         "labels": np.array([e.labels for e in entries], dtype=np.uint8),
@@ -104,16 +113,27 @@ def read_index(path: Path) -> Index:
         Entry(
             id=columns["id"][i],
             split=columns["split"][i],
-            image=Path(columns["image"][i]),
+            image=_found(columns["image"][i], path),
             height=int(columns["height"][i]),
             width=int(columns["width"][i]),
             labels=columns["labels"][i].astype(bool),
-            saliency=Path(columns["saliency"][i]) if columns["saliency"][i] else None,
+            saliency=_found(columns["saliency"][i], path) if columns["saliency"][i] else None,
+            digest=columns["digest"][i],
         )
         for i in range(len(columns["id"]))
     )
     palette = tuple(tuple(int(v) for v in row) for row in attributes["palette"])
     return Index(tuple(attributes["classes"]), palette, entries)  # type: ignore[arg-type]
+
+
+def _stored(file: Path | None, index: Path) -> str:
+    if file is None or file.is_absolute():
+        return str(file or "")
+    return os.path.relpath(file.resolve(), index.parent.resolve())
+
+
+def _found(stored: str, index: Path) -> Path:
+    return Path(os.path.normpath(index.parent.resolve() / stored))
 
 
 def _strings(values: Sequence[str]) -> np.ndarray:

@@ -24,18 +24,27 @@ def find_all(
     """What `find` finds for every image, by id; all that are missing are one error.
 
     Raises:
-        UserError: naming every image without.
+        UserError: naming every image without, and every file that two images would share.
     """
     found = {entry.id: find(entry) for entry in entries}
     faults = [f"no {what} for image {i!r}" for i, path in found.items() if path is None]
+    users: dict[Found, str] = {}
+    for image_id, path in found.items():
+        if path is not None and (first := users.setdefault(path, image_id)) != image_id:
+            faults.append(f"{path} would serve both {first!r} and {image_id!r}; use subfolders")
     if faults:
-        raise listing(faults, f"{what}s in {place} are incomplete")
+        raise listing(faults, f"{what}s in {place} cannot be used")
     return {i: path for i, path in found.items() if path is not None}
 
 
 def picture_of(folder: Path, entry: Entry) -> Path | None:
     """The PNG or JPG that is named as the image, by its id or its file."""
     return _first_file(folder, entry, _PICTURES)
+
+
+def index_picture_of(folder: Path, entry: Entry) -> Path | None:
+    """The PNG that is named as the image: JPG would blur indices."""
+    return _first_file(folder, entry, (".png", ".PNG"))
 
 
 def cam_of(folder: Path, entry: Entry) -> Path | None:
@@ -86,7 +95,11 @@ def read_cam(path: Path, entry: Entry, classes: Sequence[str]) -> np.ndarray:
     """
     own = np.flatnonzero(entry.labels)
     if path.is_dir():
-        maps = np.stack([_class_picture(path, classes[int(k)]) for k in own])
+        pictures = [_class_picture(path, classes[int(k)]) for k in own]
+        if len(shapes := {picture.shape for picture in pictures}) > 1:
+            sizes = " and ".join(f"{width} x {height}" for height, width in sorted(shapes))
+            raise UserError(f"{path}: pictures of {sizes} pixels; make them of one size.")
+        maps = np.stack(pictures)
     else:
         maps = _array(path)
         if maps.ndim != 3 or len(maps) not in (len(own), len(classes)):

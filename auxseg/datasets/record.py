@@ -8,6 +8,7 @@ import numpy as np
 
 IGNORE = 255
 BACKGROUND = 0
+MOST_CLASSES = 254  # that uint8 maps tell apart beside these two
 
 MaskReader = Callable[[], np.ndarray]
 
@@ -22,7 +23,7 @@ class Record:
         image: the photograph's file.
         labels: indices of the foreground classes present, 0-based into `Dataset.classes`.
         mask: reads the true mask, (H, W) uint8: 0 background, k + 1 = class k, 255 ignore; None
-            where there is none. Stage index copies it into masks.h5, and nothing else calls it.
+            where there is none. Stage index checks it, stage masks copies it, no other calls it.
         saliency: a coarse saliency map the data set brings along.
     """
 
@@ -32,6 +33,31 @@ class Record:
     labels: tuple[int, ...]
     mask: MaskReader | None = field(default=None, compare=False)
     saliency: Path | None = None
+
+
+def mask_faults(
+    image_id: str, mask: np.ndarray, size: tuple[int, ...], num_classes: int
+) -> list[str]:
+    """A sentence for each way in which a true mask does not fit its photograph and the classes."""
+    name = f"mask of image {image_id!r}"
+    faults = size_faults(name, mask, size)
+    strange = np.unique(mask[(mask > num_classes) & (mask != IGNORE)])
+    if strange.size:
+        faults.append(
+            f"{name}: value {strange[0]} is no class; allowed are 0 (background), 1 to "
+            f"{num_classes} and 255 (unknown)."
+        )
+    return faults
+
+
+def size_faults(name: str, values: np.ndarray, size: tuple[int, ...]) -> list[str]:
+    """A sentence where a map has another (height, width) than its photograph."""
+    if values.shape == size:
+        return []
+    return [
+        f"{name}: {values.shape[1]} x {values.shape[0]} pixels, but the image has "
+        f"{size[1]} x {size[0]}; make it from that very image."
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The ten stages, in the order in which data flows through them."""
+"""The eleven stages, in the order in which data flows through them."""
 
 STAGES = (
     "index",
+    "masks",
     "saliency",
     "classify",
     "cam",

@@ -46,12 +46,18 @@ def run(
             "kind": "classifier",
             "classes": table.classes,
             "model": model.model_dump(mode="json"),
-            "inputs": {"index": file_digest(index)},
+            "inputs": {"index": file_digest(index), **_start(model.weights)},
         },
         weights=weights,
         history=history,
         runtime=runtime,
     )
+
+
+def _start(weights: str) -> dict[str, str]:
+    """The digest of a file that the backbone starts from."""
+    path = Path(weights)
+    return {"model_weights": file_digest(path)} if path.is_file() else {}
 
 
 def _losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:

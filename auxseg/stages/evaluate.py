@@ -4,8 +4,8 @@ Reads:  index.h5, masks.h5, the round's labels, saliency and predictions.
 Writes: round{r}/metrics.csv, a row a figure with its split, scales, flip, CRF and number of
         images, and round{r}/per_class.csv. Both have no rows where the data set has no masks.
 
-Precision, recall and IoU are means over background and classes. A pixel that pseudo labels ignore
-counts as missed in recall and IoU.
+Recall and IoU are means over background and the classes that occur, precision over those that are
+labelled somewhere. A pixel that pseudo labels ignore counts as missed in recall and IoU.
 """
 
 import json

@@ -24,7 +24,7 @@ from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import MapReader, MapWriter, writing_together
 
 Job = tuple[np.ndarray, ...]
 
@@ -50,8 +50,10 @@ def run(
     network = _network(weights, table.classes, runtime, options)
     with (
         MapReader(saliency, "saliency") as coarse,
-        MapWriter(refined_saliency, Header("saliency", to_json(options), inputs)) as saliencies,
-        MapWriter(labels, Header("labels", to_json(options), inputs)) as writer,
+        writing_together(
+            MapWriter(refined_saliency, Header("saliency", to_json(options), inputs)),
+            MapWriter(labels, Header("labels", to_json(options), inputs)),
+        ) as (saliencies, writer),
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}
         missing = [image_id for image_id in entries if image_id in unsettled]
@@ -121,7 +123,7 @@ def _jobs(
             activation=partial(_softmax_of_first, labels),
         )
         probabilities, rest = maps[:labels], maps[labels:]
-        saliency = from_bytes(coarse.read(entry.id))
+        saliency = from_bytes(coarse.read(entry.id, entry.size))
         if network.saliency is not None:
             saliency = (saliency + rest[0]) / 2
             rest = rest[1:]

@@ -15,7 +15,7 @@ import numpy as np
 from auxseg.artifact import Header, file_digest
 from auxseg.config import SeedOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
-from auxseg.datasets.other_methods import find_all, picture_of, read_labels
+from auxseg.datasets.other_methods import find_all, index_picture_of, read_labels
 from auxseg.errors import UserError
 from auxseg.ops.fusion import fuse
 from auxseg.ops.saliency import from_bytes
@@ -54,7 +54,7 @@ def run(
 
 @contextmanager
 def _from_files(folder: Path, entries: list[Entry]) -> Iterator[LabelOf]:
-    files = find_all(entries, partial(picture_of, folder), "pseudo label", str(folder))
+    files = find_all(entries, partial(index_picture_of, folder), "pseudo label", str(folder))
     yield lambda entry: read_labels(files[entry.id], entry)
 
 
@@ -64,10 +64,10 @@ def _by_fusion(cam: Path, saliency: Path, options: SeedOptions) -> Iterator[Labe
 
         def label_of(entry: Entry) -> np.ndarray:
             salient = from_bytes(saliencies.read(entry.id, entry.size))
-            maps = cams.read(entry.id).astype(np.float32)
+            maps, about = cams.read_with_attributes(entry.id)
             return fuse(
-                np.stack([cv2.resize(map_, entry.size[::-1]) for map_ in maps]),
-                np.asarray(cams.map_attributes(entry.id)["classes"]),
+                np.stack([cv2.resize(m, entry.size[::-1]) for m in maps.astype(np.float32)]),
+                np.asarray(about["classes"]),
                 salient if options.use_saliency else None,
                 cam_threshold=options.cam_threshold,
                 saliency_threshold=options.saliency_threshold,

@@ -29,12 +29,12 @@ def run(
     options: TrainJob,
     *,
     index: Path,
-    labels: Path,
     saliency: Path,
     initial_weights: Path,
     weights: Path,
     history: Path,
     runtime: Runtime,
+    labels: Path | None = None,
     masks: Path | None = None,
 ) -> None:
     """Train the network; continues an interrupted run."""
@@ -56,7 +56,12 @@ def run(
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
     network = build_network(num_classes=len(table.classes), **model)
-    load_weights(network, initial_weights, allow_missing=round_number == 0)
+    new = load_weights(network, initial_weights, allow_missing=round_number == 0)
+    if any(name.startswith("backbone.") for name in new):
+        raise UserError(
+            f"{initial_weights}: learnt on another backbone than {options.model.backbone!r}; run "
+            f"stage classify with this one."
+        )
 
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
         return multi_task_losses(network(images), batch, options)
@@ -86,9 +91,8 @@ def run(
     )
 
 
-def _targets(options: TrainJob, labels: Path, masks: Path | None) -> Path:
-    if options.labels == "pseudo":
-        return labels
-    if masks is None:
-        raise UserError("train.labels: masks needs --masks, the file that stage index wrote.")
-    return masks
+def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path:
+    flag, targets = ("labels", labels) if options.labels == "pseudo" else ("masks", masks)
+    if targets is None:
+        raise UserError(f"train.labels: {options.labels} needs --{flag}.")
+    return targets

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,22 +42,27 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint to continue from; None where there is none, or one of other options.
+    """The checkpoint to continue from; None where there is none that fits.
 
-    A damaged or foreign one counts as none: training starts anew, which is always right.
+    A damaged one, and one of other options or inputs, is told of and left aside: training starts
+    anew, which is always right.
     """
     if not path.is_file():
         return None
     whole = path.read_bytes()
     size = len(whole) - hashlib.sha256().digest_size
-    if hashlib.sha256(whole[:size]).digest() != whole[size:]:
-        return None
     try:
+        if hashlib.sha256(whole[:size]).digest() != whole[size:]:
+            raise ValueError("another digest")
         fields = torch.load(io.BytesIO(whole[:size]), map_location="cpu", weights_only=True)
         checkpoint = Checkpoint(**fields)
-    except Exception:  # what another program, or another version, wrote
+    except Exception:  # damaged, or what another program or version wrote
+        print(f"{path}: damaged; training starts anew", file=sys.stderr)
         return None
-    return checkpoint if checkpoint.fingerprint == fingerprint else None
+    if checkpoint.fingerprint != fingerprint:
+        print(f"{path}: of other options or inputs; training starts anew", file=sys.stderr)
+        return None
+    return checkpoint
 
 
 def random_state() -> Random:

@@ -82,7 +82,7 @@ class Learner:
         self._optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if options.clip_gradient:
-            # A scaler of 16-mixed overflows now and then, and skips that step by itself.
+            # The scaler of 16-mixed overflows now and then, and skips that step by itself.
             self.fabric.clip_gradients(
                 self._model,
                 self._optimiser,
@@ -104,9 +104,18 @@ class Learner:
             part.load_state_dict(state[name])
 
     def finish(self) -> None:
-        """Leave the network as what was learnt: with `ema_decay`, the moving average."""
+        """Leave the network as what was learnt: with `ema_decay`, the moving average.
+
+        Raises:
+            UserError: the last step made weights that are not finite.
+        """
         if self._average is not None:
             self._network.load_state_dict(self._average.module.state_dict())
+        if not all(value.isfinite().all() for value in self._network.parameters()):
+            raise UserError(
+                "training ended with weights that are not finite; lower learning_rate or "
+                "head_rate_factor and run again."
+            )
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

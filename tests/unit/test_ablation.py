@@ -42,10 +42,11 @@ def test_a_network_differs_from_the_run_in_what_is_compared_and_nothing_else(nam
         assert stage_options(changed, stage) == stage_options(CONFIG, stage)
 
 
-def test_the_ceiling_is_the_runs_own_network_trained_once_on_true_masks():
+def test_the_ceiling_is_the_runs_own_network_trained_on_true_masks_for_as_long_as_all_rounds():
     ceiling = variant_config(CONFIG, "masks", 0)
 
     assert ceiling.train.labels == "masks"
+    assert ceiling.train.epochs == 2 * CONFIG.train.epochs
     assert (ceiling.rounds, ceiling.model, ceiling.predict) == (1, CONFIG.model, CONFIG.predict)
 
 

@@ -165,7 +165,7 @@ JPEG = encoded(Image.fromarray(np.tile(GRADIENT, (20, 20, 1))), "JPEG")
     [
         (b"", "the file is empty (0 bytes); copy it again."),
         (JPEG[: len(JPEG) // 2], "the image is truncated; copy or convert it again."),
-        (b"not an image", "not an image file that can be read."),
+        (b"not an image", "not an image that can be read; save it as JPEG or PNG."),
     ],
 )
 @pytest.mark.parametrize("read", [read_image, read_mask, read_saliency])

@@ -126,6 +126,8 @@ def test_a_recipe_changes_only_what_paper_and_reference_code_do(preset, recipes)
     assert config.refine.labels_from == "cam"
     assert config.train.learning_rate == (1e-3 if recipes == ["paper"] else 7e-4)
     assert config.train.momentum == (0.9 if recipes == ["paper"] else 1e-5)
+    scales = (config.train.min_scale, config.train.max_scale)
+    assert scales == ((1, 1) if recipes == ["paper"] else (0.7, 1.3))
 
 
 def test_the_schema_is_the_one_generated_from_the_models():

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from auxseg.cli import stage_command
 from auxseg.config import parse_config, parse_stage_options, stage_options
+from auxseg.stage_command import stage_command
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,8 @@ FIRST_ROUND = ["train 0", "predict 0", "evaluate 0"]
 LATER_ROUNDS = ["refine 1", "train 1", "predict 1", "evaluate 1", "refine 2", "evaluate 2"]
 ALL_ROUNDS = [*FIRST_ROUND, *LATER_ROUNDS]
 FIRST_LABELS = ["index", "saliency", "classify", "cam", "seed"]
-ALL_JOBS = [*FIRST_LABELS, *ALL_ROUNDS, "report"]
+ALL_JOBS = [*FIRST_LABELS, "masks", *ALL_ROUNDS, "report"]
+TEST_IMAGES = {"index": {"dataset": "voc", "voc": {"test_list": "test"}}}
 
 
 def snakemake(folder, *arguments, **config):
@@ -58,6 +59,10 @@ def planned(folder, *arguments, **config):
 
 def plan(folder, *arguments, **config):
     return sorted(planned(folder, *arguments, **config))
+
+
+def options_in(job):
+    return re.search(r"--options (.*?) --threads", job)[1]
 
 
 def copy_project(folder):
@@ -132,9 +137,10 @@ def test_only_evaluation_and_report_read_true_masks(fresh):
     assert sorted(readers) == ["evaluate 0", "evaluate 1", "evaluate 2", "report"]
 
 
-def test_training_on_true_masks_reads_them(fresh):
+def test_training_on_true_masks_reads_them_and_no_pseudo_labels(fresh):
     jobs = planned(fresh, train={"labels": "masks"})
     assert "--masks results/shapes/masks.h5" in jobs["train 0"]
+    assert "--labels" not in jobs["train 0"]
 
 
 def test_the_first_round_starts_from_the_classifier_and_later_ones_from_the_round_before(fresh):
@@ -159,27 +165,49 @@ def test_labels_of_another_method_need_neither_cam_nor_saliency(fresh):
     jobs = planned(fresh, "seed", seed={"labels": "theirs"})
     assert sorted(jobs) == ["index", "seed"]
     assert not {"--cam", "--saliency"} & set(jobs["seed"].split())
+    assert "cam" not in plan(fresh, seed={"labels": "theirs"})
+
+
+def test_seeds_of_cams_alone_need_no_saliency(fresh):
+    assert plan(fresh, "seed", seed={"use_saliency": False}) == ["cam", "classify", "index", "seed"]
 
 
 def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
-    jobs = planned(fresh, "submission")
+    jobs = planned(fresh, "submission", **TEST_IMAGES)
     assert "round1/weights.safetensors" in jobs["predict_test"]
     assert "--split test" in jobs["predict_test"]
     assert "results/shapes/submission/comp6_test_cls.tar.gz" in jobs["submission"]
+    assert "--variant multiscale+crf" in jobs["submission"]
+    plain = planned(fresh, "submission", predict={"use_crf": False}, **TEST_IMAGES)
+    assert "--variant multiscale " in plain["submission"]
+
+
+@pytest.mark.parametrize("index", [{}, {"dataset": "voc"}])
+def test_a_submission_without_test_images_is_refused_before_anything_runs(fresh, index):
+    done = snakemake(fresh, "submission", "--dry-run", index=index)
+    assert done.returncode != 0
+    assert "a submission needs VOC's test images: set index.dataset to voc" in done.stdout
+
+
+def test_what_is_not_there_is_told_before_anything_runs(fresh):
+    done = snakemake(fresh, "--dry-run", index={"dataset": "folder"})
+    assert done.returncode == 0
+    assert "auxseg: note: index.folder.root: my-photos is not there" in done.stderr
 
 
 def test_the_ablation_shares_all_that_comes_before_training(fresh):
     done = snakemake(fresh, "ablation", "--dry-run", ablation={"seeds": 2})
     assert done.returncode == 0, done.stdout + done.stderr
     counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE))
-    once = dict.fromkeys(("index", "saliency", "classify", "cam", "seed", "ablation"), "1")
+    shared = ("index", "masks", "saliency", "classify", "cam", "seed", "ablation")
+    once = dict.fromkeys(shared, "1")
     assert counts == {
         **once,
         "ablation_train": "16",
         "ablation_refine": "2",
         "ablation_predict": "16",
         "ablation_evaluate": "16",
-        "total": "56",
+        "total": "57",
     }
 
 
@@ -187,7 +215,7 @@ def test_the_ceiling_shares_all_but_its_training_and_reads_true_masks(fresh):
     jobs = planned(fresh, "ceiling")
     assert sorted(jobs) == [
         "ablation_evaluate", "ablation_predict", "ablation_train",
-        *("cam", "classify", "index", "saliency", "seed"),
+        *("cam", "classify", "index", "masks", "saliency", "seed"),
     ]  # fmt: skip
     assert "--masks results/shapes/masks.h5" in jobs["ablation_train"]
 
@@ -243,6 +271,16 @@ def test_options_of_a_data_set_that_is_not_used_rerun_nothing(finished):
 
 def test_options_of_a_saliency_model_that_is_not_used_rerun_nothing(finished):
     assert plan(finished, saliency={"onnx": {"size": 288}}) == []
+    other = {"source": "u2netp", "maps": "elsewhere", "onnx": {"model": "elsewhere"}}
+    used = planned(finished, saliency={"source": "u2netp"})
+    assert options_in(planned(finished, saliency=other)["saliency"]) == options_in(used["saliency"])
+
+
+@pytest.mark.parametrize("stage", ["refine", "predict"])
+def test_constants_of_a_crf_that_is_not_used_are_not_read(finished, stage):
+    plain = planned(finished, **{stage: {"use_crf": False}})
+    other = planned(finished, **{stage: {"use_crf": False, "crf": {"bilateral_srgb": 9}}})
+    assert options_in(other[f"{stage} 1"]) == options_in(plain[f"{stage} 1"])
 
 
 @pytest.mark.parametrize(

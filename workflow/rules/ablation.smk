@@ -4,7 +4,7 @@
 use rule train_round as ablation_train with:
     input:
         index="<run>/index.h5",
-        labels=round_labels,
+        labels=training_labels,
         saliency=round_saliency,
         initial_weights=initial_weights,
         masks=training_masks,

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from auxseg.ablation import compared, rounds_of, seeds_of, variant_config
 from auxseg.config import parse_config, stage_options, to_json
-from auxseg.datasets.files import data_folders, folder_digest, label_files
+from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
 from auxseg.errors import UserError
+from auxseg.preflight import absent
+from snakemake.exceptions import WorkflowError
 
 
 def checked_config():
@@ -20,6 +22,9 @@ def checked_config():
 
 
 CONFIG = checked_config()
+
+for note in absent(CONFIG):
+    print(f"auxseg: note: {note}", file=sys.stderr)
 
 # `auxseg` is found beside the Python that runs Snakemake, also where no environment is activated.
 os.environ.update(
@@ -67,6 +72,11 @@ def fused(path):
     return path if CONFIG.seed.labels is None else []
 
 
+def fused_saliency(path):
+    """Likewise, unless the CAM alone decides."""
+    return fused(path) if CONFIG.seed.use_saliency else []
+
+
 def every_round(path):
     """A path with {round}, once for each training."""
     return expand(path, round=range(CONFIG.rounds))
@@ -106,6 +116,11 @@ def training_masks(wildcards):
     return "<run>/masks.h5" if config_of(wildcards).train.labels == "masks" else []
 
 
+def training_labels(wildcards):
+    """Pseudo labels: what all else is trained on."""
+    return round_labels(wildcards) if config_of(wildcards).train.labels == "pseudo" else []
+
+
 def round_predictions(wildcards):
     """A round's predictions; after the last round there are pseudo labels but no network."""
     return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
@@ -116,6 +131,16 @@ def round_labels(wildcards):
     if int(wildcards.round) == 0:
         return "<run>/round0/labels.h5"
     return f"{network_folder(wildcards)}/round{{round}}/labels.h5"
+
+
+def test_index(wildcards):
+    """The index, where a list of VOC's test images is named."""
+    voc = CONFIG.index.voc
+    if CONFIG.index.dataset != "voc" or voc.test_list is None:
+        raise WorkflowError(
+            "a submission needs VOC's test images: set index.dataset to voc, and index.voc.test_list."
+        )
+    return "<run>/index.h5"
 
 
 def ablation_metrics(wildcards):

@@ -1,4 +1,4 @@
-"""From a data set in its own layout to records and coarse saliency."""
+"""From a data set in its own layout to records, true masks apart, and coarse saliency."""
 
 
 rule index:
@@ -6,7 +6,6 @@ rule index:
         labels=label_files(CONFIG.index),
     output:
         index="<run>/index.h5",
-        masks="<run>/masks.h5",
     log:
         "<logs>/index.log",
     benchmark:
@@ -22,14 +21,39 @@ rule index:
         options=options("index"),
         data=folder_digest(data_folders(CONFIG.index)),
     shell:
-        "auxseg index --index {output.index} --masks {output.masks}"
+        "auxseg index --index {output.index}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+rule masks:
+    input:
+        index="<run>/index.h5",
+        labels=label_files(CONFIG.index),
+    output:
+        masks="<run>/masks.h5",
+    log:
+        "<logs>/masks.log",
+    benchmark:
+        "<benchmarks>/masks.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        options=options("masks"),
+        data=folder_digest(mask_folders(CONFIG.index)),
+    shell:
+        "auxseg masks --index {input.index} --masks {output.masks}"
+        " --options {params.options:q} 2>&1 | tee {log}"
 
 
 rule saliency:
     input:
         index="<run>/index.h5",
-        model=file_if_there(CONFIG.saliency.onnx.model),
+        model=file_if_there(CONFIG.saliency.narrowed().onnx.model),
     output:
         saliency="<run>/saliency.h5",
     log:
@@ -42,10 +66,10 @@ rule saliency:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=0,
+        gpu=1,
     params:
         options=options("saliency"),
-        maps=folder_state(CONFIG.saliency.maps),
+        maps=folder_state(CONFIG.saliency.narrowed().maps),
     shell:
         "auxseg saliency --index {input.index} --saliency {output.saliency}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

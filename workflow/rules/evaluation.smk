@@ -1,4 +1,4 @@
-"""Figures of every round and the page that shows them: the only readers of the true masks."""
+"""Figures of every round, and the page that shows them."""
 
 
 rule evaluate:
@@ -44,7 +44,7 @@ rule report:
         masks="<run>/masks.h5",
         saliency="<run>/saliency.h5",
         classifier_history="<run>/classifier/history.csv",
-        cam="<run>/cam.h5",
+        cam=fused("<run>/cam.h5"),
         histories=every_round("<run>/round{round}/history.csv"),
         predictions=every_round("<run>/round{round}/predictions.h5"),
         labels=every_labelled_round("<run>/round{round}/labels.h5"),

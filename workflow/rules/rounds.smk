@@ -9,7 +9,7 @@ rule train:
 rule train_round:
     input:
         index="<run>/index.h5",
-        labels="<run>/round{round}/labels.h5",
+        labels=training_labels,
         saliency=round_saliency,
         initial_weights=initial_weights,
         masks=training_masks,
@@ -26,13 +26,14 @@ rule train_round:
     resources:
         mem_mb=16000,
         runtime=1440,
-        gpu=0,
+        gpu=1,
     params:
         options=options("train"),
+        labels=optional_flag("labels"),
         masks=optional_flag("masks"),
     shell:
-        "auxseg train --index {input.index} --labels {input.labels} --saliency {input.saliency}"
-        " --initial-weights {input.initial_weights} {params.masks}"
+        "auxseg train --index {input.index} {params.labels} {params.masks}"
+        " --saliency {input.saliency} --initial-weights {input.initial_weights}"
         " --weights {output.weights} --history {output.history}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
@@ -62,7 +63,7 @@ rule refine_round:
     resources:
         mem_mb=8000,
         runtime=480,
-        gpu=0,
+        gpu=1,
     params:
         options=options("refine"),
     shell:
@@ -94,7 +95,7 @@ rule predict_round:
     resources:
         mem_mb=8000,
         runtime=480,
-        gpu=0,
+        gpu=1,
     params:
         options=options("predict"),
         split="",
@@ -106,7 +107,7 @@ rule predict_round:
 
 use rule predict_round as predict_test with:
     input:
-        index="<run>/index.h5",
+        index=test_index,
         weights=final_weights,
     output:
         predictions="<run>/submission/predictions.h5",
@@ -136,6 +137,8 @@ rule submission:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        variant="multiscale+crf" if CONFIG.predict.use_crf else "multiscale",
     shell:
         "auxseg submission {input.predictions} {output.archive} --index {input.index}"
-        " 2>&1 | tee {log}"
+        " --variant {params.variant} 2>&1 | tee {log}"

@@ -18,7 +18,7 @@ rule classify:
     resources:
         mem_mb=12000,
         runtime=720,
-        gpu=0,
+        gpu=1,
     params:
         options=options("classify"),
     shell:
@@ -43,7 +43,7 @@ rule cam:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=0,
+        gpu=1,
     params:
         options=options("cam"),
         maps=folder_state(CONFIG.cam.maps if CONFIG.cam.source == "maps" else None),
@@ -57,7 +57,7 @@ rule seed:
     input:
         index="<run>/index.h5",
         cam=fused("<run>/cam.h5"),
-        saliency=fused("<run>/saliency.h5"),
+        saliency=fused_saliency("<run>/saliency.h5"),
     output:
         labels="<run>/round0/labels.h5",
     log:

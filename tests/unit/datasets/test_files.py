@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from auxseg.config import IndexOptions
-from auxseg.datasets.files import data_folders, folder_digest, label_files
+from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
 
 
 def files_of(root: Path, dataset: str, **options) -> list[str]:
@@ -82,18 +82,70 @@ def test_files_that_do_not_exist_are_left_out(root):
     ]
 
 
-def test_an_added_mask_changes_the_digest_and_a_copy_does_not(tmp_path):
-    def digest(root):
-        options = {"dataset": "folder", "folder": {"root": str(root)}}
-        return folder_digest(data_folders(IndexOptions.model_validate(options)))
+def options_of(root: Path, dataset: str = "folder", **options) -> IndexOptions:
+    chosen = {"root": str(root), **options}
+    return IndexOptions.model_validate({"dataset": dataset, dataset: chosen})
 
-    (tmp_path / "a/images").mkdir(parents=True)
-    (tmp_path / "a/images/x.jpg").write_bytes(b"photo")
+
+def add(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_a_copied_data_set_has_the_same_digest_and_one_with_another_photograph_not(tmp_path):
+    def digest(name: str) -> str:
+        return folder_digest(data_folders(options_of(tmp_path / name)))
+
+    add(tmp_path / "a/images/x.jpg", b"photo")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    before = digest(tmp_path / "a")
-    assert digest(tmp_path / "b") == before
+    assert digest("a") == digest("b")
 
-    (tmp_path / "a/masks").mkdir()
-    (tmp_path / "a/masks/x.png").write_bytes(b"mask")
+    add(tmp_path / "b/images/y.jpg", b"photo")
 
-    assert digest(tmp_path / "a") != before
+    assert digest("a") != digest("b")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "mask", "options"),
+    [
+        ("folder", "masks/x.png", {}),
+        ("voc", "SegmentationClass/x.png", {"labels": "xml"}),
+    ],
+)
+def test_a_true_mask_decides_on_no_more_than_the_masks(tmp_path, dataset, mask, options):
+    def digests() -> tuple[str, str]:
+        chosen = options_of(tmp_path, dataset, **options)
+        return folder_digest(data_folders(chosen)), folder_digest(mask_folders(chosen))
+
+    before = digests()
+    add(tmp_path / mask, b"mask")
+    after = digests()
+
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_a_true_mask_decides_on_labels_that_are_taken_from_it(tmp_path):
+    chosen = options_of(tmp_path, "voc", labels="masks")
+    before = folder_digest(data_folders(chosen))
+
+    add(tmp_path / "SegmentationClass/x.png", b"mask")
+
+    assert folder_digest(data_folders(chosen)) != before
+
+
+def test_a_mended_annotation_of_the_same_length_changes_the_digest(tmp_path):
+    chosen = options_of(tmp_path, "voc", labels="xml")
+    add(tmp_path / "Annotations/x.xml", b"<name>cat</name>")
+    before = folder_digest(data_folders(chosen))
+
+    add(tmp_path / "Annotations/x.xml", b"<name>dog</name>")
+
+    assert folder_digest(data_folders(chosen)) != before
+
+
+def test_a_link_that_leads_nowhere_is_no_obstacle(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/x.jpg").symlink_to(tmp_path / "gone.jpg")
+
+    assert folder_digest(data_folders(options_of(tmp_path)))

@@ -1,4 +1,5 @@
 import pickle
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -7,7 +8,13 @@ import pytest
 from PIL import Image
 
 from auxseg.datasets.index_file import Entry
-from auxseg.datasets.other_methods import cam_of, read_cam
+from auxseg.datasets.other_methods import (
+    cam_of,
+    find_all,
+    index_picture_of,
+    picture_of,
+    read_cam,
+)
 from auxseg.errors import UserError
 
 CLASSES = ("cat", "cow", "dog", "horse")
@@ -101,3 +108,32 @@ def test_a_file_that_promises_more_than_memory_holds_is_refused(entry, tmp_path)
 
     with pytest.raises(UserError, match="are more than the limit of"):
         read(entry, tmp_path)
+
+
+def test_one_file_cannot_serve_two_photographs(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"x")
+    entries = [
+        Entry(f"{folder}/1", "train", Path(f"{folder}/1.jpg"), 4, 6, np.array([True]), None)
+        for folder in "ab"
+    ]
+
+    with pytest.raises(UserError, match=r"1\.png would serve both 'a/1' and 'b/1'"):
+        find_all(entries, partial(picture_of, tmp_path), "saliency map", "maps")
+
+
+def test_pictures_of_classes_must_have_one_size(tmp_path):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for name, width in (("cat", 6), ("dog", 7)):
+        Image.new("L", (width, 4)).save(folder / f"{name}.png")
+    entry = Entry("x", "train", Path("x.jpg"), 4, 6, np.array([True, True]), None)
+
+    with pytest.raises(UserError, match=r"x: pictures of 6 x 4 and 7 x 4 pixels; make them"):
+        read_cam(folder, entry, ("cat", "dog"))
+
+
+def test_indices_blurred_by_jpg_are_not_taken_for_labels(tmp_path):
+    Image.new("L", (6, 4)).save(tmp_path / "x.jpg")
+    entry = Entry("x", "train", Path("x.jpg"), 4, 6, np.array([True]), None)
+
+    assert index_picture_of(tmp_path, entry) is None

@@ -13,7 +13,7 @@ from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
 from auxseg.runtime import Runtime
-from auxseg.stages import index, saliency
+from auxseg.stages import index, masks, saliency
 from auxseg.store import MapReader, MapWriter
 
 
@@ -23,12 +23,9 @@ def options_of(root: Path, **options) -> IndexOptions:
 
 
 def run(root: Path, out: Path, threads: int = 2, **options) -> Index:
-    index.run(
-        options_of(root, **options),
-        index=out / "index.h5",
-        masks=out / "masks.h5",
-        runtime=Runtime(threads),
-    )
+    chosen = options_of(root, **options)
+    index.run(chosen, index=out / "index.h5", runtime=Runtime(threads))
+    masks.run(chosen, index=out / "index.h5", masks=out / "masks.h5")
     return read_index(out / "index.h5")
 
 
@@ -59,24 +56,111 @@ def test_index_and_masks_hold_the_data_set(my_photos, tmp_path):
         ("both", "val", 4, 6, [True, True]),
     ]
     assert found.entries[0].image == my_photos / "images" / "tom.jpg"
-    with MapReader(tmp_path / "out" / "masks.h5", "masks") as masks:
-        assert masks.ids() == ["both", "rex", "tom"]
-        assert masks.read("rex").tolist() == [[2] * 6] * 4
+    with MapReader(tmp_path / "out" / "masks.h5", "masks") as maps:
+        assert maps.ids() == ["both", "rex", "tom"]
+        assert maps.read("rex").tolist() == [[2] * 6] * 4
 
 
-def test_the_index_names_the_masks_it_was_made_with(my_photos, tmp_path):
+def test_the_masks_name_the_index_and_the_index_no_masks(my_photos, tmp_path):
     run(my_photos, tmp_path / "out")
 
     attributes, _ = read_table(tmp_path / "out" / "index.h5", "index")
-    assert json.loads(attributes["inputs"]) == {"masks": file_digest(tmp_path / "out" / "masks.h5")}
+    assert json.loads(attributes["inputs"]) == {}
+    with MapReader(tmp_path / "out" / "masks.h5") as maps:
+        inputs = json.loads(maps.attributes["inputs"])
+    assert inputs == {"index": file_digest(tmp_path / "out" / "index.h5")}
 
 
-def test_paths_are_absolute_wherever_the_stage_was_called(my_photos, tmp_path, monkeypatch):
-    monkeypatch.chdir(my_photos.parent)
+def test_a_project_can_be_moved_with_its_photographs(my_photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(Path("my-photos"), Path("results"))
 
-    found = run(Path(my_photos.name), tmp_path / "out")
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("my-photos", "results"):
+        (tmp_path / name).rename(moved / name)
 
-    assert found.entries[0].image == my_photos / "images" / "tom.jpg"
+    entry = read_index(moved / "results/index.h5").entries[0]
+    assert entry.image == moved / "my-photos/images/tom.jpg"
+    assert entry.photograph().shape == (4, 6, 3)
+
+
+def test_the_index_of_other_photographs_of_the_same_names_and_sizes_is_another(my_photos, tmp_path):
+    run(my_photos, tmp_path / "out")
+    first = file_digest(tmp_path / "out/index.h5")
+
+    Image.new("RGB", (6, 4), (1, 2, 3)).save(my_photos / "images" / "tom.jpg")
+    run(my_photos, tmp_path / "out")
+
+    assert file_digest(tmp_path / "out/index.h5") != first
+
+
+def test_the_classes_are_told_with_how_many_photographs_show_each(my_photos, tmp_path, capsys):
+    (my_photos / "masks" / "rex.png").unlink()
+
+    run(my_photos, tmp_path / "out")
+
+    assert (
+        "2 classes, with the photographs that show each: 1 cat (1 train, 1 val); "
+        "2 dog (1 train, 1 val)\n2 of 3 photographs have a true mask\n"
+    ) in capsys.readouterr().err
+
+
+DOUBTS = [
+    "class 'bird' has no training photograph.",
+    "image 'tom': labelled cat, not in its mask.",
+    "image 'tom': its mask shows dog, not a label.",
+    "image 'both': labelled cat, dog, not in its mask.",
+]
+
+
+def spoil_labels(root: Path) -> dict:
+    Image.new("L", (6, 4), 2).save(root / "masks" / "tom.png")
+    return {"classes": ("cat", "dog", "bird")}
+
+
+def test_doubtful_labels_are_told_and_accepted(my_photos, tmp_path, capsys):
+    run(my_photos, tmp_path / "out", **spoil_labels(my_photos))
+
+    told = [line for line in capsys.readouterr().err.splitlines() if "doubtful" in line]
+    assert told == [f"auxseg: doubtful: {doubt}" for doubt in DOUBTS]
+
+
+def test_doubtful_labels_are_faults_on_request(my_photos, tmp_path):
+    options = {"root": str(my_photos), **spoil_labels(my_photos)}
+    chosen = IndexOptions.model_validate(
+        {"dataset": "folder", "doubtful_labels": "error", "folder": options}
+    )
+
+    with pytest.raises(UserError, match="the data set has doubtful labels: 4 faults") as caught:
+        index.run(chosen, index=tmp_path / "index.h5", runtime=Runtime())
+
+    assert str(caught.value).splitlines()[1:] == [f"  - {doubt}" for doubt in DOUBTS]
+    assert not (tmp_path / "index.h5").exists()
+
+
+def test_more_classes_than_maps_tell_apart_are_refused(my_photos, tmp_path):
+    names = ";".join(f"class{number}" for number in range(255))
+    (my_photos / "labels.csv").write_text(f"image,labels\ntom,{names}\nrex,class0\nboth,class1\n")
+
+    faults = faults_of(my_photos, tmp_path / "out")
+
+    assert faults[0] == "255 classes are more than the limit of 254; merge some."
+
+
+def test_a_mask_that_was_spoilt_after_the_index_is_a_fault(my_photos, tmp_path):
+    run(my_photos, tmp_path / "out")
+    before = (tmp_path / "out/masks.h5").read_bytes()
+    Image.new("L", (5, 4), 3).save(my_photos / "masks" / "both.png")
+
+    with pytest.raises(UserError, match="the true masks cannot be used: 2 faults"):
+        masks.run(
+            options_of(my_photos),
+            index=tmp_path / "out/index.h5",
+            masks=tmp_path / "out/masks.h5",
+        )
+
+    assert (tmp_path / "out/masks.h5").read_bytes() == before
 
 
 def test_images_without_masks_are_indexed_too(my_photos, tmp_path):
@@ -84,22 +168,16 @@ def test_images_without_masks_are_indexed_too(my_photos, tmp_path):
         (my_photos / "masks" / f"{name}.png").unlink()
 
     assert len(run(my_photos, tmp_path / "out").entries) == 3
-    with MapReader(tmp_path / "out" / "masks.h5", "masks") as masks:
-        assert masks.ids() == []
+    with MapReader(tmp_path / "out" / "masks.h5", "masks") as maps:
+        assert maps.ids() == []
 
 
 def test_the_number_of_threads_changes_nothing(tiny_options, tmp_path):
     for threads in (1, 4):
-        folder = tmp_path / str(threads)
-        index.run(
-            tiny_options,
-            index=folder / "index.h5",
-            masks=folder / "masks.h5",
-            runtime=Runtime(threads),
-        )
+        file = tmp_path / str(threads) / "index.h5"
+        index.run(tiny_options, index=file, runtime=Runtime(threads))
 
-    for name in ("index.h5", "masks.h5"):
-        assert file_digest(tmp_path / "1" / name) == file_digest(tmp_path / "4" / name)
+    assert file_digest(tmp_path / "1/index.h5") == file_digest(tmp_path / "4/index.h5")
 
 
 def test_unusual_photographs_are_welcome(my_photos, tmp_path):
@@ -163,7 +241,7 @@ def test_a_damaged_mask_is_a_fault(my_photos, tmp_path):
     (my_photos / "masks" / "tom.png").write_bytes(b"not a mask")
 
     assert faults_of(my_photos, tmp_path / "out") == [
-        "masks/tom.png: not an image file that can be read."
+        "masks/tom.png: not an image that can be read; save it as JPEG or PNG."
     ]
 
 
@@ -186,30 +264,25 @@ def test_one_id_for_two_photographs_is_a_fault(tmp_path):
     )
 
     with pytest.raises(UserError, match="image id '1' stands for 2 photographs; rename all but"):
-        index.run(
-            options,
-            index=tmp_path / "index.h5",
-            masks=tmp_path / "masks.h5",
-            runtime=Runtime(),
-        )
+        index.run(options, index=tmp_path / "index.h5", runtime=Runtime())
 
 
 def test_parts_of_an_interrupted_run_are_not_trusted(my_photos, tmp_path):
     run(my_photos, tmp_path / "out")
-    masks = tmp_path / "out" / "masks.h5"
-    with MapReader(masks) as reader:
-        text = reader.attributes["options"]
-    interrupted = MapWriter(masks, Header("masks", text), maps_per_part=1)
+    written = tmp_path / "out" / "masks.h5"
+    with MapReader(written) as reader:
+        text, inputs = reader.attributes["options"], json.loads(reader.attributes["inputs"])
+    interrupted = MapWriter(written, Header("masks", text, inputs), maps_per_part=1)
     interrupted.put("tom", np.zeros((4, 6), dtype=np.uint8))
 
     run(my_photos, tmp_path / "out")
 
-    with MapReader(masks) as reader:
+    with MapReader(written) as reader:
         assert reader.read("tom").tolist() == [[1] * 6] * 4
 
 
 def call(out: Path, options: str) -> subprocess.CompletedProcess:
-    paths = ["--index", str(out / "index.h5"), "--masks", str(out / "masks.h5")]
+    paths = ["--index", str(out / "index.h5")]
     command = [sys.executable, "-m", "auxseg.cli", "index", *paths, "--options", options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -249,17 +322,14 @@ def test_real_photographs_are_indexed(voc_animals, tmp_path):
     animals = ["cat", "cow", "dog", "horse", "person", "sheep"]
     lists = {"train_list": "mini_val", "val_list": "mini_train"}
     voc = {"root": str(voc_animals), "labels": "csv", "classes": animals, **lists}
-    index.run(
-        IndexOptions.model_validate({"dataset": "voc", "voc": voc}),
-        index=tmp_path / "index.h5",
-        masks=tmp_path / "masks.h5",
-        runtime=Runtime(2),
-    )
+    options = IndexOptions.model_validate({"dataset": "voc", "voc": voc})
+    index.run(options, index=tmp_path / "index.h5", runtime=Runtime(2))
+    masks.run(options, index=tmp_path / "index.h5", masks=tmp_path / "masks.h5")
 
     found = read_index(tmp_path / "index.h5")
-    with MapReader(tmp_path / "masks.h5") as masks:
-        assert len(masks) == len(found.entries) == 349
-        assert masks.read(found.entries[0].id).shape == (
+    with MapReader(tmp_path / "masks.h5") as maps:
+        assert len(maps) == len(found.entries) == 349
+        assert maps.read(found.entries[0].id).shape == (
             found.entries[0].height,
             found.entries[0].width,
         )
@@ -277,7 +347,8 @@ def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
         {"dataset": "folder", "longest_side": 32, "folder": {"root": str(root)}}
     )
 
-    index.run(options, index=tmp_path / "i.h5", masks=tmp_path / "m.h5", runtime=Runtime())
+    index.run(options, index=tmp_path / "i.h5", runtime=Runtime())
+    masks.run(options, index=tmp_path / "i.h5", masks=tmp_path / "m.h5")
     saliency.run(
         SaliencyOptions(), index=tmp_path / "i.h5", saliency=tmp_path / "s.h5", runtime=Runtime()
     )
@@ -285,6 +356,6 @@ def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
     entry = read_index(tmp_path / "i.h5").entries[0]
     assert entry.size == (16, 32)
     assert entry.photograph().shape == (16, 32, 3)
-    with MapReader(tmp_path / "m.h5") as masks, MapReader(tmp_path / "s.h5") as maps:
-        assert np.array_equal(masks.read("a"), np.ones((16, 32)))
+    with MapReader(tmp_path / "m.h5") as truth, MapReader(tmp_path / "s.h5") as maps:
+        assert np.array_equal(truth.read("a"), np.ones((16, 32)))
         assert np.array_equal(maps.read("a"), np.full((16, 32), 200))

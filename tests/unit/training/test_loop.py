@@ -246,3 +246,24 @@ def test_paths_lie_beside_the_weights():
         "history": Path("run/round0/history.csv"),
         "tensorboard": Path("run/round0/tensorboard"),
     }
+
+
+def test_weights_that_are_not_finite_are_never_the_end(photos, tmp_path):
+    """The last step's loss is finite and its gradient is not."""
+
+    def spoilt(model, images, batch):
+        weight = next(iter(model.parameters()))
+        return {"classification": (weight * 0).sum().sqrt()}
+
+    options = ClassifyOptions(epochs=1, batch_size=8, crop_size=32, clip_gradient=0)
+    with pytest.raises(UserError, match="training ended with weights that are not finite"):
+        fit(
+            network(),
+            CropDataset(photos, options, 0),
+            spoilt,
+            options,
+            fingerprint="x",
+            paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
+            runtime=Runtime(1),
+        )
+    assert not (tmp_path / "history.csv").exists()
