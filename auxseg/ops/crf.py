@@ -30,7 +30,7 @@ class Kernels:
 def refine_saliency(
     image: np.ndarray, saliency: np.ndarray, kernels: Kernels, *, temperature: float
 ) -> np.ndarray:
-    """Sharpen saliency along the image's edges (METHOD sec. 4).
+    """Sharpen saliency along the image's edges (docs/method.md, 4).
 
     The unary of either label is -log p / (tau * sigmoid(p)), p being its probability.
 
@@ -51,7 +51,7 @@ def refine_saliency(
 def refine_segmentation(
     image: np.ndarray, probabilities: np.ndarray, kernels: Kernels
 ) -> np.ndarray:
-    """Sharpen a segmentation along the image's edges (METHOD sec. 5).
+    """Sharpen a segmentation along the image's edges (docs/method.md, 5).
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -13,7 +13,7 @@ def fuse(
     cam_threshold: float,
     saliency_threshold: float,
 ) -> np.ndarray:
-    """Pseudo labels where CAM and saliency agree (METHOD sec. 4).
+    """Pseudo labels where CAM and saliency agree (docs/method.md, 4).
 
     Args:
         cam: (K, H, W) float in [0, 1], of the K >= 1 present classes.

@@ -1,4 +1,4 @@
-"""The losses of METHOD sec. 2: targets at crop size, logits upsampled to it bilinearly."""
+"""The losses of docs/method.md, 2: targets at crop size, logits upsampled to it bilinearly."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -176,7 +176,7 @@ def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
     jobs = planned(fresh, "submission", **TEST_IMAGES)
     assert "round1/weights.safetensors" in jobs["predict_test"]
     assert "--split test" in jobs["predict_test"]
-    assert "results/shapes/submission/comp6_test_cls.tar.gz" in jobs["submission"]
+    assert "results/shapes/test/comp6_test_cls.tar.gz" in jobs["submission"]
     assert "--variant multiscale+crf" in jobs["submission"]
     plain = planned(fresh, "submission", predict={"use_crf": False}, **TEST_IMAGES)
     assert "--variant multiscale " in plain["submission"]

@@ -107,10 +107,10 @@ rule predict_round:
 
 use rule predict_round as predict_test with:
     input:
-        index=test_index,
+        index="<run>/index.h5",
         weights=final_weights,
     output:
-        predictions="<run>/submission/predictions.h5",
+        predictions="<run>/test/predictions.h5",
     log:
         "<logs>/predict_test.log",
     benchmark:
@@ -122,10 +122,10 @@ use rule predict_round as predict_test with:
 
 rule submission:
     input:
-        index="<run>/index.h5",
-        predictions="<run>/submission/predictions.h5",
+        index=test_index,
+        predictions="<run>/test/predictions.h5",
     output:
-        archive="<run>/submission/comp6_test_cls.tar.gz",
+        archive="<run>/test/comp6_test_cls.tar.gz",
     log:
         "<logs>/submission.log",
     benchmark:

@@ -1,4 +1,4 @@
-"""The affinity against METHOD's formulas, restated in NumPy."""
+"""The affinity against the formulas of docs/method.md, restated in NumPy."""
 
 import numpy as np
 import torch

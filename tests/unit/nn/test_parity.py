@@ -1,4 +1,4 @@
-"""A published checkpoint, by its own names, against a plain restatement of METHOD sec. 1 and 2."""
+"""A published checkpoint, by its own names, against docs/method.md, 1 and 2, plainly restated."""
 
 import math
 from pathlib import Path
@@ -169,7 +169,7 @@ def restated(w: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
 
 
 def restated_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
-    """The five losses of METHOD sec. 2, added up."""
+    """The five losses of docs/method.md, 2, added up."""
     size = batch["segmentation"].shape[1:]
 
     def full(name: str) -> Tensor:
@@ -253,7 +253,9 @@ def test_gradients_of_the_summed_loss_are_the_restated_ones(checkpoint):
 def test_the_readmes_python_runs_on_an_imported_network(checkpoint, tmp_path, monkeypatch):
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     code = readme.split("```python\n")[1].split("```")[0]
-    (tmp_path / "imported.safetensors").symlink_to(checkpoint["file"])
+    for name in ("imported.safetensors", "results/mine/round2/weights.safetensors"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(checkpoint["file"])
     monkeypatch.chdir(tmp_path)
 
     names: dict = {}
@@ -262,6 +264,8 @@ def test_the_readmes_python_runs_on_an_imported_network(checkpoint, tmp_path, mo
     outputs = names["outputs"]
     assert outputs.refined_segmentation.shape == (1, 21, 41, 41)
     assert outputs.propagate(outputs.cam).shape == (1, 20, 41, 41)
+    assert names["description"]["classes"] == list(CLASSES)
+    assert not names["trained"].training
 
 
 def test_the_import_says_what_it_recognised_and_what_it_left_out(checkpoint):

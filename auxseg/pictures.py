@@ -1,0 +1,101 @@
+"""Maps of artifacts as picture files, for other programs and for the eye."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from auxseg.atomic import write_atomically
+from auxseg.datasets.index_file import Index, read_index
+from auxseg.errors import UserError
+from auxseg.report.palette import full_palette, heat_colors
+from auxseg.runtime import progress
+from auxseg.store import MapReader
+
+CLASS_KINDS = {"labels", "masks", "predictions"}
+
+
+def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str:
+    """Write every map of an artifact as {folder}/{image id}.png.
+
+    Labels, masks and predictions become palette PNGs whose values are the class indices (0
+    background, 255 ignored or unknown), saliency grey ones.
+
+    Args:
+        path: an artifact of labels, masks, predictions or saliency.
+        folder: made where it is missing; files of the same names are replaced.
+        variant: of predictions; None = the last: multi-scale, with the CRF where there is one.
+
+    Returns:
+        What was written, in words.
+
+    Raises:
+        UserError: another kind of artifact, an unknown variant, or a name that leads elsewhere.
+    """
+    with MapReader(path) as maps:
+        kind = str(maps.attributes["kind"])
+        if kind not in (*CLASS_KINDS, "saliency"):
+            raise UserError(f"{path}: holds {kind!r}, which no PNG of one plane can hold.")
+        plane, told = _plane(maps, variant)
+        index = index_beside(path)
+        ids = maps.ids()
+        for image_id in progress(ids, "export", len(ids)):
+            target = folder / f"{image_id}.png"
+            if not target.resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"{path}: image {image_id!r} would be written outside {folder}.")
+            values = maps.read(image_id)
+            write_png(picture_of(kind, values if plane is None else values[plane], index), target)
+    return f"{folder}: {len(ids)} pictures{told}"
+
+
+def picture_of(kind: str, values: np.ndarray, index: Index | None) -> Image.Image:
+    """A map as a picture; several planes stand side by side.
+
+    Args:
+        kind: of the artifact.
+        values: (H, W) or (planes, H, W).
+        index: for the colours of classes; None = VOC's.
+
+    Raises:
+        UserError: maps of a kind without a picture.
+    """
+    planes = np.concatenate(list(values.reshape(-1, *values.shape[-2:])), axis=1)
+    if kind == "cam":
+        return Image.fromarray(heat_colors(planes))
+    if kind == "saliency":
+        return Image.fromarray(planes)
+    if kind not in CLASS_KINDS:
+        raise UserError(f"no picture is known of {kind!r}.")
+    image = Image.fromarray(planes)
+    image.putpalette(full_palette(index.palette if index else ()).tobytes())
+    return image
+
+
+def write_png(picture: Image.Image, path: Path) -> None:
+    """Write a picture atomically."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def index_beside(path: Path) -> Index | None:
+    """The run's index.h5: in an artifact's folder or the one above."""
+    folder = path.resolve().parent
+    for candidate in (folder / "index.h5", folder.parent / "index.h5"):
+        if candidate.is_file():
+            return read_index(candidate)
+    return None
+
+
+def _plane(maps: MapReader, variant: str | None) -> tuple[int | None, str]:
+    """Which plane of each map is meant, None for maps of one, and its name in words."""
+    known = list(maps.attributes.get("variants", []))
+    if not known:
+        if variant is not None:
+            raise UserError(f"{maps.path}: has no variants; leave --variant out.")
+        return None, ""
+    variant = variant or known[-1]
+    if variant not in known:
+        raise UserError(f"{maps.path}: no variant {variant!r}; it has {', '.join(known)}.")
+    return known.index(variant), f", {variant}"
