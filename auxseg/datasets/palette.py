@@ -1,12 +1,15 @@
 """PASCAL VOC's colours of class indices, with which every mask of a data set is shown."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
-Palette = tuple[tuple[int, int, int], ...]
+Palette = Sequence[tuple[int, int, int]]
+"""RGB of background and classes, or of all 256 indices."""
 
 
-def voc_palette(count: int) -> Palette:
+def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     """RGB of the indices 0 ... count - 1: the bits of the index, spread over the colour bits."""
     return tuple(_colour(index) for index in range(count))
 

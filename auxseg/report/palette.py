@@ -1,14 +1,10 @@
 """Class maps and CAMs in colour, laid over their photograph."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import colormaps
 
-from auxseg.datasets.palette import voc_palette
+from auxseg.datasets.palette import Palette, voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE
-
-Palette = Sequence[tuple[int, int, int]]
 
 IGNORED_VOC = (224, 224, 192)
 _CLASS_OPACITY = 0.75

@@ -12,8 +12,9 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from auxseg.datasets.index_file import Entry
+from auxseg.datasets.palette import Palette
 from auxseg.datasets.record import BACKGROUND, IGNORE
-from auxseg.report.palette import Palette, hatch
+from auxseg.report.palette import hatch
 
 TILE = 256
 TITLE_HEIGHT = 38

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from auxseg.datasets.index_file import Entry
-from auxseg.report.palette import Palette, overlay_classes, overlay_heat
+from auxseg.datasets.palette import Palette
+from auxseg.report.palette import overlay_classes, overlay_heat
 from auxseg.report.panels import Tile, fit_classes, fit_heat, fit_photo, tile_size
 from auxseg.store import MapReader
 
