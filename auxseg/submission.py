@@ -19,6 +19,8 @@ from auxseg.store import MapReader
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 """Competition 6: segmentation with training on any data."""
 
+_MOST_BYTES = 10_000_000  # of a mask of a test image, many times over
+
 
 def write_submission(predictions: Path, archive: Path, index: Path, variant: str) -> str:
     """Write one variant of the test images' predictions, and check what was written.
@@ -79,9 +81,7 @@ def check_submission(archive: Path, index: Path) -> int:
                     if not member.isdir():
                         faults.append(f"{member.name}: not the mask of a test image")
                     continue
-                file = tar.extractfile(member)
-                content = file.read() if file else b""
-                faults += _mask_faults(member.name, content, entries[member.name])
+                faults += _member_faults(tar, member, entries[member.name])
                 seen.add(member.name)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise UserError(f"{archive}: not a .tar.gz that can be read ({error}).") from None
@@ -113,18 +113,28 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
+def _member_faults(tar: tarfile.TarFile, member: tarfile.TarInfo, entry: Entry) -> list[str]:
+    """What is wrong with one file of an archive; a huge one is not read."""
+    if not member.isfile() or member.size > _MOST_BYTES:
+        return [f"{member.name}: not a PNG of a mask"]
+    file = tar.extractfile(member)
+    assert file is not None
+    return _mask_faults(member.name, file.read(), entry)
+
+
 def _mask_faults(name: str, content: bytes, entry: Entry) -> list[str]:
+    height, width = image_size(entry.image)
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            mode, size, labels = picture.mode, picture.size, np.asarray(picture)
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+            mode, size = picture.mode, picture.size
+            if size != (width, height):
+                return [f"{name}: {size[0]} x {size[1]} pixels, the image {width} x {height}"]
+            labels = np.asarray(picture)
     except (OSError, ValueError, SyntaxError):
         return [f"{name}: not a PNG that can be read"]
     if mode not in ("P", "L"):
         return [f"{name}: mode {mode}, where one index a pixel is needed"]
     faults = []
-    height, width = image_size(entry.image)
-    if size != (width, height):
-        faults.append(f"{name}: {size[0]} x {size[1]} pixels, the image {width} x {height}")
     if labels.max(initial=0) > len(VOC_CLASSES):
         faults.append(f"{name}: index {labels.max()}, where 0 to {len(VOC_CLASSES)} are allowed")
     return faults

@@ -33,7 +33,11 @@ def parse_stage_options(stage: str, text: str) -> Section:
             raise UserError(
                 f"--options {text}: no such file, and no mapping like '{{key: value}}'."
             )
-        source, text = text, Path(text).read_text(encoding="utf-8")
+        source = text
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"--options {source}: cannot be read ({error}).") from None
     try:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

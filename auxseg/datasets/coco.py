@@ -13,6 +13,9 @@ from auxseg.config import CocoOptions
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, Record
 from auxseg.errors import UserError
+from auxseg.images import MAX_PIXELS
+
+_FARTHEST = 4  # points of an outline from the corner, in longest sides of the image
 
 ClassTable = dict[int, int]
 """A category's number in the file -> index of its class, 0-based."""
@@ -102,11 +105,16 @@ def _draw_mask(
     instances: COCO, image_id: int, shape: tuple[int, int], table: ClassTable
 ) -> np.ndarray:
     """(H, W) uint8: crowds ignored, and over them the instances, the largest first."""
+    if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
+        raise UserError(
+            f"image {image_id} of the annotations: {shape[1]} x {shape[0]} pixels are none or more "
+            f"than the limit of {MAX_PIXELS:,}; mend width and height."
+        )
     mask = np.full(shape, BACKGROUND, dtype=np.uint8)
     drawn: list[tuple[bool, int, np.ndarray, int]] = []
     for found in instances.imgToAnns[image_id]:
         crowd = bool(found.get("iscrowd"))
-        region = _region(instances, found)
+        region = _region(instances, found, shape)
         value = IGNORE if crowd else table[found["category_id"]] + 1
         drawn.append((not crowd, -int(region.sum()), region, value))
     for _, _, region, value in sorted(drawn, key=lambda item: item[:2]):
@@ -114,12 +122,33 @@ def _draw_mask(
     return mask
 
 
-def _region(instances: COCO, found: dict[str, Any]) -> np.ndarray:
+def _region(instances: COCO, found: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
     """(H, W) bool of one instance."""
     try:
+        _check_outline(found["segmentation"], shape)
         return instances.annToMask(found).astype(bool)
+    except MemoryError:
+        raise
     except Exception as error:
         raise UserError(
             f"annotation {found.get('id')} of image {found['image_id']}: its segmentation cannot "
             f"be drawn ({error}); remove or mend it."
         ) from None
+
+
+def _check_outline(segmentation: Any, shape: tuple[int, int]) -> None:
+    """Refuse what pycocotools, written in C, would draw for hours or beyond its memory.
+
+    Raises:
+        ValueError: points far outside the image, or runs that do not fill it.
+    """
+    if isinstance(segmentation, list):
+        for outline in segmentation:
+            points = np.asarray(outline, dtype=np.float64)
+            if not (np.abs(points) <= _FARTHEST * max(shape)).all():
+                raise ValueError("points far outside the image")
+    elif isinstance(segmentation["counts"], list):
+        runs = np.asarray(segmentation["counts"], dtype=np.int64)
+        size = tuple(segmentation["size"])
+        if size != shape or (runs < 0).any() or runs.sum() != shape[0] * shape[1]:
+            raise ValueError("runs that do not fill the image")

@@ -153,7 +153,9 @@ def _array(path: Path) -> np.ndarray:
             if (size := file["cam"].size) > _MOST_VALUES:
                 raise ValueError(f"{size:,} values are more than the limit of {_MOST_VALUES:,}")
             return np.asarray(file["cam"][()])
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged bytes NumPy and h5py raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{path}: not a plain array of numbers that can be read ({reason}); save one by "
