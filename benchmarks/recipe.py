@@ -97,8 +97,8 @@ def document(rows: list[list[str]]) -> str:
 `.venv/bin/python benchmarks/recipe.py path/to/voc-animals` on {machine()}.
 
 Two rounds on the 259 photographs of `mini_train`. mIoU in percent: of the pseudo labels that the
-first round's network makes of them, and of predictions on {HELD_OUT} photographs of the list `train`
-that are in neither small list. One seed: differences below a point or two are chance.
+first round's network makes of them, and of predictions on {HELD_OUT} photographs of the list
+`train` that are in neither small list. One seed: differences below a point or two are chance.
 
 {markdown(header, rows)}
 """
