@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from auxseg.nn.affinity import TaskAffinity
+from auxseg.nn.dropout import ChannelDropout
 
 
 class ClassificationHead(nn.Module):
@@ -10,7 +11,7 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, channels: int, num_classes: int, *, dropout: float = 0.5) -> None:
         super().__init__()
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1, bias=False)
         nn.init.xavier_uniform_(self.classifier.weight)
 

@@ -6,6 +6,8 @@ shortcut from the rectified input (docs/method.md, 1).
 
 from torch import Tensor, nn
 
+from auxseg.nn.dropout import ChannelDropout
+
 CHANNELS = 4096
 OUTPUT_STRIDE = 8
 STAGES = {2: "stage2", 4: "stage3", 8: "stage4"}
@@ -68,7 +70,7 @@ class Bottleneck(nn.Module):
         self.norm3 = nn.BatchNorm2d(half)
         self.conv3 = nn.Conv2d(half, outputs, 1, bias=False)
         self.shortcut = _shortcut(inputs, outputs, 1)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) to (B, outputs, h, w)."""

@@ -11,9 +11,6 @@ import torch
 
 from auxseg.atomic import write_atomically
 
-Random = dict[str, torch.Tensor]
-"""The state of torch's random generators, by kind of device."""
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -22,13 +19,11 @@ class Checkpoint:
     Attributes:
         fingerprint: of options and inputs; only the same may continue.
         parts: state dict of everything that learns, by name: model, optimiser, ...
-        random: of the generators.
         history: a row a step so far.
     """
 
     fingerprint: str
     parts: dict[str, dict[str, Any]]
-    random: Random
     history: list[dict[str, float]]
 
 
@@ -63,18 +58,3 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
         print(f"{path}: of other options or inputs; training starts anew", file=sys.stderr)
         return None
     return checkpoint
-
-
-def random_state() -> Random:
-    """Of the processor's generator, and of the first GPU's where it is in use."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def restore_random(state: Random) -> None:
-    """Draw on from such a state."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])

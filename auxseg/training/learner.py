@@ -9,6 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from auxseg.config import TrainingOptions
 from auxseg.errors import UserError
+from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
 from auxseg.runtime import Runtime, make_fabric
 from auxseg.training.losses import Losses, total
@@ -72,10 +73,13 @@ class Learner:
             UserError: a loss is not finite; nothing was learnt from the batch.
         """
         options = self._options
+        torch.manual_seed(number)  # for backbones that draw otherwise than by samples
         rate = set_rate(self._optimiser, options, progress)
+        seeds = batch.pop("seed")
         batch = {name: value.to(self.fabric.device) for name, value in batch.items()}
         images = normalise(batch["image"], self._network.backbone)
-        losses = self._losses_of(self._model, images, batch)
+        with dropout_of_samples(seeds):
+            losses = self._losses_of(self._model, images, batch)
         loss = total(losses)
         values = numbers(losses, loss)
         refuse_nan(values, number)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from auxseg.atomic import write_atomically
@@ -17,10 +16,7 @@ from auxseg.runtime import Runtime, progress
 from auxseg.stopping import Stopped, put_off_stop
 from auxseg.training.checkpoint import (
     Checkpoint,
-    Random,
     load_checkpoint,
-    random_state,
-    restore_random,
     save_checkpoint,
 )
 from auxseg.training.learner import Learner, LossesOf
@@ -82,30 +78,26 @@ def fit(
     workers = 0 if on_cpu else min(8, max(1, runtime.threads - 1))
     loader, sampler = batches(dataset, options.batch_size, workers)
     a_epoch = len(loader)
-    diary = Diary(learner, fingerprint, paths, steps=a_epoch * options.epochs)
-    with diary, put_off_stop() as stopped:
-        while diary.done < diary.steps:
-            epoch, first = divmod(diary.done, a_epoch)
+    log = TrainingLog(learner, fingerprint, paths, steps=a_epoch * options.epochs)
+    with log, put_off_stop() as stopped:
+        while log.done < log.steps:
+            epoch, first = divmod(log.done, a_epoch)
             sampler.begin(epoch, first)
-            torch.manual_seed(dataset.seed * 1_000_003 + epoch)  # dropout
-            crops = iter(loader)  # draws, so before the generators go on
-            if first:
-                diary.restore_random()
             learner.train()
             what = f"epoch {epoch + 1}/{options.epochs}"
-            for batch in progress(crops, what, a_epoch, done=first, last_line=False):
-                step = diary.done
-                losses = learner.step(batch, step / diary.steps, step)
-                diary.add({"epoch": epoch, "step": step, **losses})
+            for batch in progress(loader, what, a_epoch, done=first, last_line=False):
+                step = log.done
+                losses = learner.step(batch, step / log.steps, step)
+                log.add({"epoch": epoch, "step": step, **losses})
                 if signal := stopped():
-                    diary.save()
-                    raise Stopped(signal, f"after step {diary.done} of {diary.steps}")
-            diary.end_epoch(what)
+                    log.save()
+                    raise Stopped(signal, f"after step {log.done} of {log.steps}")
+            log.end_epoch(what)
     learner.finish()
-    write_atomically(paths.history, pd.DataFrame(diary.rows).to_csv(index=False).encode())
+    write_atomically(paths.history, pd.DataFrame(log.rows).to_csv(index=False).encode())
 
 
-class Diary:
+class TrainingLog:
     """What a training has done so far: on disk, in TensorBoard's files, and told to the user."""
 
     def __init__(self, learner: Learner, fingerprint: str, paths: Paths, steps: int) -> None:
@@ -115,13 +107,11 @@ class Diary:
         self._learner = learner
         self._fingerprint = fingerprint
         self._path = paths.checkpoint
-        self._random: Random | None = None
         checkpoint = load_checkpoint(paths.checkpoint, fingerprint)
         if checkpoint is None:
             shutil.rmtree(paths.tensorboard, ignore_errors=True)
         else:
             learner.restore(checkpoint.parts)
-            self._random = checkpoint.random
             self.rows = checkpoint.history
             print(f"goes on after step {self.done} of {steps}", file=sys.stderr)
         self._events = SummaryWriter(paths.tensorboard, purge_step=self.done)
@@ -131,11 +121,6 @@ class Diary:
     def done(self) -> int:
         """Steps that are done."""
         return len(self.rows)
-
-    def restore_random(self) -> None:
-        """Let the generators go on where the checkpoint left them."""
-        if self._random is not None:
-            restore_random(self._random)
 
     def add(self, row: dict[str, float]) -> None:
         """Note a step, and now and then save all."""
@@ -150,7 +135,7 @@ class Diary:
         """Write the checkpoint."""
         save_checkpoint(
             self._path,
-            Checkpoint(self._fingerprint, self._learner.state(), random_state(), self.rows),
+            Checkpoint(self._fingerprint, self._learner.state(), self.rows),
         )
         self._saved = time.monotonic()
 
@@ -163,7 +148,7 @@ class Diary:
         seconds = time.monotonic() - self._started
         print(f"{what}: {shown} ({seconds:.0f} s)", file=sys.stderr, flush=True)
 
-    def __enter__(self) -> "Diary":
+    def __enter__(self) -> "TrainingLog":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,6 +23,9 @@ from auxseg.store import MapReader
 
 Batch = dict[str, Tensor]
 
+# What is drawn; each has a stream of its own.
+_CROP, _BATCH, _NETWORK, _ORDER = range(4)
+
 SEEDS_A_RUN = 1000  # random_seed apart, so that runs, and the trainings of a run, draw their own
 
 
@@ -52,8 +55,9 @@ class CropDataset(Dataset[Batch]):
         labels: artifact of (H, W) pseudo labels; None = image-level labels only.
         saliency: artifact of (H, W) saliency maps; None = image-level labels only.
 
-    A sample holds `image` (3, S, S) uint8 RGB and `classes` (C,) float32 of 0 and 1; with labels
-    also `segmentation` and `saliency` (0 and 1), (S, S) uint8, both 255 where ignored.
+    A sample holds `image` (3, S, S) uint8 RGB, `classes` (C,) float32 of 0 and 1, and `seed` ()
+    int64 of its draws within the network; with labels also `segmentation` and `saliency` (0 and 1),
+    (S, S) uint8, both 255 where ignored.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class CropDataset(Dataset[Batch]):
 
     def __getitem__(self, place: Place) -> Batch:
         entry = self.entries[place.position]
-        random = np.random.default_rng((self.seed, place.epoch, place.position))
+        random = self._draws(place, _CROP)
         image = entry.photograph()
         window = draw_window(image.shape[:2], self._scale(place, random), self.options, random)
         crop = cut(image, window, self.options.crop_size, cv2.INTER_LINEAR, (127, 127, 127))
@@ -86,6 +90,7 @@ class CropDataset(Dataset[Batch]):
         sample = {
             "image": torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
             "classes": torch.from_numpy(entry.labels.astype(np.float32)),
+            "seed": torch.tensor(self._draws(place, _NETWORK).integers(2**63 - 1)),
         }
         for name, path in self._paths.items():
             if path is not None:
@@ -98,10 +103,12 @@ class CropDataset(Dataset[Batch]):
                 sample[name] = torch.from_numpy(cropped)
         return sample
 
+    def _draws(self, place: Place, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, place.epoch, place.position, purpose))
+
     def _scale(self, place: Place, random: np.random.Generator) -> float:
         if self.options.scale_per_batch:
-            # A fourth number, so that these draws are no image's.
-            random = np.random.default_rng((self.seed, place.epoch, place.batch, 1))
+            random = np.random.default_rng((self.seed, place.epoch, place.batch, _BATCH))
         return random.uniform(self.options.min_scale, self.options.max_scale)
 
     def _reader(self, name: str, path: Path) -> MapReader:
@@ -128,7 +135,8 @@ class EpochSampler(Sampler[Place]):
         return self._length
 
     def __iter__(self) -> Iterator[Place]:
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._length)
+        draws = np.random.default_rng((self._seed, self._epoch, 0, _ORDER))
+        order = draws.permutation(self._length)
         for number in range(self._first * self._batch_size, self._length):
             yield Place(self._epoch, int(order[number]), number // self._batch_size)
 

@@ -121,7 +121,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(photos, tmp_path):
 def test_a_training_cut_within_an_epoch_ends_with_the_same_weights(
     photos, tmp_path, monkeypatch, steps
 ):
-    """Four steps an epoch; dropout makes every step depend on the generators' state."""
+    """Four steps an epoch, each with draws of its own."""
     monkeypatch.setattr(loop, "SECONDS_A_CHECKPOINT", 0)
     options = {"epochs": 2, "batch_size": 2, "ema_decay": 0.5}
     whole = train(photos, tmp_path / "whole", **options)

@@ -87,7 +87,7 @@ def test_padding_is_grey_in_the_image_and_ignored_in_labels(data):
 def test_image_level_labels_alone_need_no_artifact(data):
     sample = CropDataset(data["entries"], options(), 0)[Place(0, 0, 0)]
 
-    assert sample.keys() == {"image", "classes"}
+    assert sample.keys() == {"image", "classes", "seed"}
     assert sample["classes"].tolist() == [1.0, 1.0]
 
 
