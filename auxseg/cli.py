@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cv2
 
 from auxseg import __version__
 from auxseg.errors import UserError, out_of_memory
@@ -61,6 +62,7 @@ def table(folder: Path) -> None:
 def main() -> None:
     """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
     stop_on_signals()
+    cv2.setNumThreads(1)  # loading processes are forked, and OpenCV's threads do not survive that
     try:
         cli(standalone_mode=True)
     except UserError as error:

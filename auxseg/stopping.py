@@ -69,8 +69,8 @@ def put_off_stop() -> Iterator[Callable[[], int | None]]:
             signal.signal(number, handler)
 
 
-def begin_worker(*_: object) -> None:
-    """In a worker: leave signals to the parent, end when it ends, and use one core."""
+def begin_worker() -> None:
+    """In a spawned worker: leave signals to the parent, end when it ends, and use one core."""
     cv2.setNumThreads(1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

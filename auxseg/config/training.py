@@ -88,6 +88,9 @@ class TrainingOptions(Section):
 
     epochs: int = Field(10, ge=1, description="passes over the training images")
     batch_size: int = Field(8, ge=1, description="images a step")
+    accumulate: int = Field(
+        1, ge=1, description="parts that a step takes one after the other: less memory, same step"
+    )
     learning_rate: float = Field(2e-3, gt=0, description="initial rate of the backbone")
     head_rate_factor: float = Field(10.0, gt=0, description="rate of new layers / backbone's")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")

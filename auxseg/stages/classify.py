@@ -18,7 +18,7 @@ from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.network import Classifier
 from auxseg.runtime import Runtime
 from auxseg.training.job import train_and_save
-from auxseg.training.losses import Losses, classification_loss
+from auxseg.training.losses import Counts, Losses, classification_loss
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
 
@@ -60,5 +60,5 @@ def _start(weights: str) -> dict[str, str]:
     return {"model_weights": file_digest(path)} if path.is_file() else {}
 
 
-def _losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
-    return {"classification": classification_loss(network(images), batch["classes"])}
+def _losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
+    return {"classification": classification_loss(network(images), batch["classes"], counts)}

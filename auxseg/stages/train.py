@@ -21,7 +21,7 @@ from auxseg.nn.network import build_network
 from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
 from auxseg.training.job import train_and_save
-from auxseg.training.losses import Losses, multi_task_losses
+from auxseg.training.losses import Counts, Losses, multi_task_losses
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
 
@@ -63,8 +63,8 @@ def run(
             f"stage classify with this one."
         )
 
-    def losses(network: nn.Module, images: torch.Tensor, batch: Batch) -> Losses:
-        return multi_task_losses(network(images), batch, options)
+    def losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
+        return multi_task_losses(network(images), batch, counts, options)
 
     train_and_save(
         network,

@@ -1,26 +1,23 @@
 """One training from options to a weights file: what stages classify and train have in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import nn
 
 from auxseg.artifact import Header
 from auxseg.config import TrainingOptions, to_json
 from auxseg.nn.network import AuxSegNet, Classifier
 from auxseg.nn.weights import save_weights
 from auxseg.runtime import Runtime
+from auxseg.training.learner import LossesOf
 from auxseg.training.loop import Paths, fit
-from auxseg.training.losses import Losses
-from auxseg.training.samples import Batch, CropDataset
+from auxseg.training.samples import CropDataset
 
 
 def train_and_save(
     network: AuxSegNet | Classifier,
     dataset: CropDataset,
-    losses_of: Callable[[nn.Module, torch.Tensor, Batch], Losses],
+    losses_of: LossesOf,
     options: TrainingOptions,
     description: Mapping[str, Any],
     *,
@@ -33,7 +30,7 @@ def train_and_save(
     Args:
         network: on the CPU; trained in place.
         dataset: crops to train on.
-        losses_of: (network, normalised images, batch) to named losses.
+        losses_of: what it is trained on.
         options: all that the stage reads; they are added to the description.
         description: of the weights: its `kind` and `inputs` (name -> SHA-256) also decide which
             interrupted training may be continued.

@@ -1,6 +1,7 @@
 """A network with all that changes while it learns, a step at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,11 +13,11 @@ from auxseg.errors import UserError
 from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
 from auxseg.runtime import Runtime, make_fabric
-from auxseg.training.losses import Losses, total
+from auxseg.training.losses import Counts, Losses, count_targets, total
 from auxseg.training.samples import Batch
 
-LossesOf = Callable[[nn.Module, torch.Tensor, Batch], Losses]
-"""From network, normalised images and batch to named losses."""
+LossesOf = Callable[[nn.Module, torch.Tensor, Batch, Counts], Losses]
+"""From network, normalised images, their targets, and the whole batch's counts to named losses."""
 
 _NEW_LAYERS = ("classification.", "segmentation.", "saliency.")
 
@@ -75,16 +76,9 @@ class Learner:
         options = self._options
         torch.manual_seed(number)  # for backbones that draw otherwise than by samples
         rate = set_rate(self._optimiser, options, progress)
-        seeds = batch.pop("seed")
-        batch = {name: value.to(self.fabric.device) for name, value in batch.items()}
-        images = normalise(batch["image"], self._network.backbone)
-        with dropout_of_samples(seeds):
-            losses = self._losses_of(self._model, images, batch)
-        loss = total(losses)
-        values = numbers(losses, loss)
-        refuse_nan(values, number)
         self._optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
+        values = self._backward(batch)
+        refuse_nan(values, number)
         if options.clip_gradient:
             # The scaler of 16-mixed overflows now and then, and skips that step by itself.
             self.fabric.clip_gradients(
@@ -97,6 +91,22 @@ class Learner:
         if self._average is not None:
             self._average.update_parameters(self._network)
         return {"learning_rate": rate, **values}
+
+    def _backward(self, batch: Batch) -> dict[str, float]:
+        """Gather gradients of a batch, part by part; its losses and their sum as numbers."""
+        device = self.fabric.device
+        batch = {
+            name: value if name == "seed" else value.to(device) for name, value in batch.items()
+        }
+        counts = count_targets(batch)
+        losses: Losses = {}
+        for part in parts_of(batch, self._options.accumulate):
+            images = normalise(part["image"], self._network.backbone)
+            with dropout_of_samples(part["seed"]):
+                found = self._losses_of(self._model, images, part, counts)
+            self.fabric.backward(total(found))
+            losses = {name: losses.get(name, 0) + value.detach() for name, value in found.items()}
+        return numbers(losses)
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The state of everything that changes, by name."""
@@ -147,9 +157,18 @@ def set_rate(optimiser: torch.optim.Optimizer, options: TrainingOptions, progres
     return rate
 
 
-def numbers(losses: Losses, loss: torch.Tensor) -> dict[str, float]:
+def parts_of(batch: Batch, count: int) -> Iterator[Batch]:
+    """A batch in so many parts of as equal size as can be, none of them empty."""
+    size = len(next(iter(batch.values())))
+    bounds = [size * part // count for part in range(count + 1)]
+    for start, end in pairwise(bounds):
+        if end > start:
+            yield {name: value[start:end] for name, value in batch.items()}
+
+
+def numbers(losses: Losses) -> dict[str, float]:
     """Every loss and their sum as numbers, fetched from the device at once."""
-    values = torch.stack([*losses.values(), loss]).tolist()
+    values = torch.stack([*losses.values(), total(losses)]).tolist()
     return dict(zip([*losses, "loss"], values, strict=True))
 
 

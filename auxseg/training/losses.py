@@ -12,14 +12,35 @@ from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.nn.network import Outputs
 
 Losses = dict[str, Tensor]
+Counts = dict[str, Tensor]
+"""How many targets of each kind a batch has: what its sums are divided by."""
 
 
-def classification_loss(logits: Tensor, classes: Tensor) -> Tensor:
+def count_targets(batch: Mapping[str, Tensor]) -> Counts:
+    """The counts of a batch: () float32 each.
+
+    A batch may be learnt in parts, in several processes or one after the other; its losses are
+    means over all of it, so the counts are the whole batch's.
+    """
+    counts = {"images": torch.tensor(float(len(batch["classes"])), device=batch["classes"].device)}
+    if "segmentation" in batch:
+        labels = batch["segmentation"]
+        counts["background"] = (labels == BACKGROUND).sum().float()
+        counts["foreground"] = (labels != IGNORE).sum() - counts["background"]
+    if "saliency" in batch:
+        counts["salient"] = (batch["saliency"] != IGNORE).sum().float()
+    return counts
+
+
+def classification_loss(logits: Tensor, classes: Tensor, counts: Counts) -> Tensor:
     """Multi-label soft margin of logits (B, C) and classes (B, C) of 0 and 1."""
-    return F.multilabel_soft_margin_loss(logits, classes)
+    images = F.multilabel_soft_margin_loss(logits, classes, reduction="none")
+    return images.sum() / counts["images"]
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor, *, balanced: bool = False) -> Tensor:
+def segmentation_loss(
+    logits: Tensor, labels: Tensor, counts: Counts, *, balanced: bool = False
+) -> Tensor:
     """Cross-entropy of logits (B, C + 1, h, w) and labels (B, H, W) uint8, 255 left out.
 
     Balanced, it is the mean of background's and foreground's own means.
@@ -27,29 +48,38 @@ def segmentation_loss(logits: Tensor, labels: Tensor, *, balanced: bool = False)
     full = _upsample(logits, labels)
     pixels = F.cross_entropy(full, labels.long(), ignore_index=IGNORE, reduction="none")
     if not balanced:
-        return _mean(pixels, labels != IGNORE)
-    background, foreground = labels == BACKGROUND, (labels != BACKGROUND) & (labels != IGNORE)
-    return (_mean(pixels, background) + _mean(pixels, foreground)) / 2
+        return pixels.sum() / (counts["background"] + counts["foreground"]).clamp(min=1)
+    background = (pixels * (labels == BACKGROUND)).sum()
+    of_background = background / counts["background"].clamp(min=1)
+    return (of_background + (pixels.sum() - background) / counts["foreground"].clamp(min=1)) / 2
 
 
-def saliency_loss(logits: Tensor, salient: Tensor) -> Tensor:
+def saliency_loss(logits: Tensor, salient: Tensor, counts: Counts) -> Tensor:
     """Binary cross-entropy of logits (B, 1, h, w) and (B, H, W) of 0 and 1, 255 left out."""
     full = _upsample(logits, salient).squeeze(1)
-    known = salient != IGNORE
     pixels = F.binary_cross_entropy_with_logits(
         full, salient.clamp(max=1).float(), reduction="none"
     )
-    return _mean(pixels, known)
+    return (pixels * (salient != IGNORE)).sum() / counts["salient"].clamp(min=1)
 
 
-def multi_task_losses(outputs: Outputs, batch: Mapping[str, Tensor], options: TrainJob) -> Losses:
-    """Every weighted loss by name; their sum is what training lowers."""
+def multi_task_losses(
+    outputs: Outputs, batch: Mapping[str, Tensor], counts: Counts, options: TrainJob
+) -> Losses:
+    """Every weighted loss by name; their sum is what training lowers.
+
+    Args:
+        outputs: of the network, for a batch or a part of it.
+        batch: the targets of these outputs.
+        counts: of the whole batch.
+        options: weights, balance, constraints.
+    """
     losses: Losses = {}
     if outputs.class_logits is not None:
         losses["classification"] = options.classification_weight * classification_loss(
-            outputs.class_logits, batch["classes"]
+            outputs.class_logits, batch["classes"], counts
         )
-    dense: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
+    dense: dict[str, tuple[Callable[[Tensor, Tensor, Counts], Tensor], float]] = {
         "segmentation": (
             partial(segmentation_loss, balanced=options.balance_background),
             options.segmentation_weight,
@@ -60,16 +90,11 @@ def multi_task_losses(outputs: Outputs, batch: Mapping[str, Tensor], options: Tr
     for task, (loss, weight) in dense.items():
         target = batch[task]
         initial, refined = getattr(outputs, task), getattr(outputs, f"refined_{task}")
-        losses[task] = weight * loss(initial, target)
+        losses[task] = weight * loss(initial, target, counts)
         constrained = task == "segmentation" or options.constraints == "both"
         if outputs.affinity is not None and constrained:
-            losses[f"refined_{task}"] = weight * loss(refined, target)
+            losses[f"refined_{task}"] = weight * loss(refined, target, counts)
     return losses
-
-
-def _mean(pixels: Tensor, chosen: Tensor) -> Tensor:
-    """The mean over chosen pixels; 0 where there are none."""
-    return (pixels * chosen).sum() / chosen.sum().clamp(min=1)
 
 
 def _upsample(logits: Tensor, like: Tensor) -> Tensor:

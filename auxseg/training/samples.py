@@ -18,7 +18,6 @@ from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
 from auxseg.ops.saliency import SALIENT
-from auxseg.stopping import begin_worker
 from auxseg.store import MapReader
 
 Batch = dict[str, Tensor]
@@ -156,7 +155,6 @@ def batches(
         num_workers=workers,
         drop_last=len(dataset) >= batch_size,
         persistent_workers=workers > 0,
-        worker_init_fn=begin_worker if workers else None,
     )
     return loader, sampler
 

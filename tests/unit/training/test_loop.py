@@ -24,13 +24,13 @@ from auxseg.training.samples import CropDataset
 from tests.damage import with_a_flipped_bit
 
 
-def network() -> Classifier:
+def network(frozen: bool = False) -> Classifier:
     torch.manual_seed(0)
-    return Classifier(build_backbone("test_efficientnet", freeze_batch_norm=False), 2)
+    return Classifier(build_backbone("test_efficientnet", freeze_batch_norm=frozen), 2)
 
 
-def losses(model, images, batch):
-    return {"classification": classification_loss(model(images), batch["classes"])}
+def losses(model, images, batch, counts):
+    return {"classification": classification_loss(model(images), batch["classes"], counts)}
 
 
 @pytest.fixture
@@ -54,16 +54,18 @@ def train(
     epochs: int,
     stop_after: int | None = None,
     signal_in: tuple[int, int] | None = None,
+    frozen: bool = False,
     **changes,
 ):
     """Train and return the network.
 
-    `stop_after` so many steps, as a kill would; or send in step `signal_in[0]` a signal.
+    `stop_after` so many steps, as a kill would; or send in step `signal_in[0]` a signal. `frozen`
+    batch normalisation has nothing of a batch.
     """
     options = ClassifyOptions(
         **{"epochs": epochs, "batch_size": 4, "crop_size": 32, "learning_rate": 0.05, **changes}
     )
-    model = network()
+    model = network(frozen)
     steps = 0
 
     def interrupted(*arguments):
@@ -162,6 +164,19 @@ def test_a_damaged_checkpoint_is_not_continued(photos, tmp_path, capsys, place):
     assert equal(whole, anew)
 
 
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_batch_learnt_in_parts_is_learnt_alike(photos, tmp_path, parts):
+    options = {"epochs": 2, "batch_size": 4, "frozen": True}
+    whole = train(photos, tmp_path / "whole", **options)
+
+    cut = train(photos, tmp_path / "cut", **options, accumulate=parts)
+
+    histories = [pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "cut")]
+    assert histories[1].loss.tolist() == pytest.approx(histories[0].loss.tolist(), rel=1e-4)
+    for a, b in zip(whole.parameters(), cut.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_a_moving_average_of_the_weights_is_kept_and_survives_an_interruption(photos, tmp_path):
     options = {"epochs": 3, "ema_decay": 0.5}
     last = train(photos, tmp_path / "last", epochs=3)
@@ -208,9 +223,7 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos
             CropDataset(
                 photos, options := ClassifyOptions(epochs=2, batch_size=4, crop_size=32), 0
             ),
-            lambda model, images, batch: {
-                name: value * torch.nan for name, value in losses(model, images, batch).items()
-            },
+            lambda *given: {name: value * torch.nan for name, value in losses(*given).items()},
             options,
             fingerprint="x",
             paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
@@ -251,7 +264,7 @@ def test_paths_lie_beside_the_weights():
 def test_weights_that_are_not_finite_are_never_the_end(photos, tmp_path):
     """The last step's loss is finite and its gradient is not."""
 
-    def spoilt(model, images, batch):
+    def spoilt(model, images, batch, counts):
         weight = next(iter(model.parameters()))
         return {"classification": (weight * 0).sum().sqrt()}
 

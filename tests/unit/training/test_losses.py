@@ -6,6 +6,7 @@ import torch
 from auxseg.config import ModelOptions, TrainJob
 from auxseg.nn.network import Outputs
 from auxseg.training.losses import (
+    count_targets,
     multi_task_losses,
     saliency_loss,
     segmentation_loss,
@@ -13,19 +14,25 @@ from auxseg.training.losses import (
 )
 
 
+def counts(labels, salient=None):
+    batch = {"classes": torch.ones(len(labels), 2), "segmentation": labels}
+    return count_targets(batch if salient is None else {**batch, "saliency": salient})
+
+
 def test_segmentation_loss_is_the_mean_over_pixels_that_are_not_ignored():
     logits = torch.zeros(1, 2, 1, 2)
     logits[0, 1, 0, 1] = 100.0
     labels = torch.tensor([[[1, 255]]], dtype=torch.uint8)
 
-    assert segmentation_loss(logits, labels).item() == pytest.approx(math.log(2))
+    assert segmentation_loss(logits, labels, counts(labels)).item() == pytest.approx(math.log(2))
 
 
 def test_a_crop_that_is_ignored_everywhere_has_loss_zero():
     everywhere = torch.full((1, 4, 4), 255, dtype=torch.uint8)
+    none = counts(everywhere, everywhere)
 
-    assert segmentation_loss(torch.randn(1, 3, 2, 2), everywhere).item() == 0
-    assert saliency_loss(torch.randn(1, 1, 2, 2), everywhere).item() == 0
+    assert segmentation_loss(torch.randn(1, 3, 2, 2), everywhere, none).item() == 0
+    assert saliency_loss(torch.randn(1, 1, 2, 2), everywhere, none).item() == 0
 
 
 def test_balanced_background_and_foreground_weigh_the_same_however_many_they_are():
@@ -34,7 +41,7 @@ def test_balanced_background_and_foreground_weigh_the_same_however_many_they_are
     labels = torch.tensor([[[1, 0, 0, 255]]], dtype=torch.uint8)
 
     foreground, background = math.log(1 + math.exp(-3)), math.log(2)
-    assert segmentation_loss(logits, labels, balanced=True).item() == pytest.approx(
+    assert segmentation_loss(logits, labels, counts(labels), balanced=True).item() == pytest.approx(
         (foreground + background) / 2
     )
 
@@ -42,7 +49,7 @@ def test_balanced_background_and_foreground_weigh_the_same_however_many_they_are
 def test_a_balanced_crop_without_foreground_is_half_its_background():
     labels = torch.zeros(1, 4, 4, dtype=torch.uint8)
 
-    loss = segmentation_loss(torch.zeros(1, 2, 2, 2), labels, balanced=True)
+    loss = segmentation_loss(torch.zeros(1, 2, 2, 2), labels, counts(labels), balanced=True)
 
     assert loss.item() == pytest.approx(math.log(2) / 2)
 
@@ -52,7 +59,9 @@ def test_saliency_loss_is_binary_cross_entropy_of_known_pixels():
     salient = torch.tensor([[[1, 0, 255]]], dtype=torch.uint8)
 
     expected = (math.log(2) + math.log(1 + math.exp(2))) / 2
-    assert saliency_loss(logits, salient).item() == pytest.approx(expected)
+    assert saliency_loss(logits, salient, counts(salient, salient)).item() == pytest.approx(
+        expected
+    )
 
 
 def outputs(saliency: bool = True, affinity: bool = True) -> Outputs:
@@ -76,10 +85,16 @@ BATCH = {
 }
 
 
+COUNTS = count_targets(BATCH)
+
+
 def test_all_five_losses_are_there_and_weighted():
-    plain = multi_task_losses(given := outputs(), BATCH, TrainJob())
+    plain = multi_task_losses(given := outputs(), BATCH, COUNTS, TrainJob())
     weighted = multi_task_losses(
-        given, BATCH, TrainJob(saliency_weight=2, classification_weight=0.5, segmentation_weight=3)
+        given,
+        BATCH,
+        COUNTS,
+        TrainJob(saliency_weight=2, classification_weight=0.5, segmentation_weight=3),
     )
 
     factors = {
@@ -96,7 +111,7 @@ def test_all_five_losses_are_there_and_weighted():
 
 
 def test_constraints_on_segmentation_alone_leave_refined_saliency_without_a_loss():
-    losses = multi_task_losses(outputs(), BATCH, TrainJob(constraints="seg"))
+    losses = multi_task_losses(outputs(), BATCH, COUNTS, TrainJob(constraints="seg"))
 
     assert losses.keys() == {
         "classification", "segmentation", "refined_segmentation", "saliency"
@@ -106,6 +121,23 @@ def test_constraints_on_segmentation_alone_leave_refined_saliency_without_a_loss
 def test_absent_branches_and_affinity_leave_their_losses_out():
     job = TrainJob(model=ModelOptions(branches="seg+cls", affinity="none"))
 
-    losses = multi_task_losses(outputs(saliency=False, affinity=False), BATCH, job)
+    losses = multi_task_losses(outputs(saliency=False, affinity=False), BATCH, COUNTS, job)
 
     assert losses.keys() == {"classification", "segmentation"}
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_losses_of_a_batch_are_the_sums_of_its_parts(balanced):
+    draws = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (4, 8, 8), generator=draws, dtype=torch.uint8)
+    labels[0] = 255
+    logits = torch.randn(4, 3, 4, 4, generator=draws)
+    whole = counts(labels)
+
+    together = segmentation_loss(logits, labels, whole, balanced=balanced)
+    parts = [
+        segmentation_loss(logits[k : k + 1], labels[k : k + 1], whole, balanced=balanced)
+        for k in range(4)
+    ]
+
+    assert sum(parts).item() == pytest.approx(together.item(), rel=1e-6)
