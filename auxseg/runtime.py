@@ -1,5 +1,6 @@
 """How a stage runs, none of which may change what it writes: threads, device, progress."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -28,10 +29,12 @@ class Runtime:
     Attributes:
         threads: processor cores the stage may use.
         device: "auto", "cpu", "cuda", "mps": Fabric's accelerator names.
+        devices: of that kind, each with a process of its own; more than one for training alone.
     """
 
     threads: int = 1
     device: str = "auto"
+    devices: int = 1
 
 
 def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False) -> None:
@@ -51,19 +54,28 @@ def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False)
 
 
 def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric":
-    """Fabric on the runtime's device.
+    """Fabric on the runtime's device or devices; under torchrun, on those it was started for.
 
     Raises:
-        UserError: there is no such device here.
+        UserError: there is no such device here, or fewer.
     """
     from lightning_fabric import Fabric
 
+    devices, nodes = runtime.devices, 1
+    if (here := os.environ.get("LOCAL_WORLD_SIZE")) is not None:
+        devices, nodes = int(here), int(os.environ["WORLD_SIZE"]) // int(here)
     try:
-        return Fabric(accelerator=runtime.device, devices=1, precision=precision)
+        return Fabric(
+            accelerator=runtime.device,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp" if devices * nodes > 1 else "auto",
+            precision=precision,
+        )
     except Exception as error:  # each accelerator refuses in a class of its own
         raise UserError(
-            f"--device {runtime.device}: cannot be used here ({str(error).splitlines()[0]}); "
-            f"use auto or cpu."
+            f"--device {runtime.device}: {devices} cannot be used here "
+            f"({str(error).splitlines()[0]}); use fewer, or auto or cpu."
         ) from None
 
 

@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "weights": "A network's .safetensors.",
     "initial_weights": "The .safetensors to start from: the classifier's, or the last round's.",
     "history": "The CSV of losses to write.",
+    "devices": "GPUs (or, with --device cpu, processes) that share every batch.",
     "cam": "cam.h5: class activation maps.",
     "labels": "labels.h5: pseudo labels.",
     "refined_saliency": "The next round's saliency.h5, to write.",
@@ -104,4 +105,4 @@ def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
     told = _ARGUMENTS.get(parameter.name)
     if parameter.default is inspect.Parameter.empty:
         return click.Option([flag], type=kind, required=True, help=told)
-    return click.Option([flag], type=kind, default=None, help=told)
+    return click.Option([flag], type=kind, default=parameter.default, help=told)

@@ -5,6 +5,7 @@ Writes: classifier/weights.safetensors and classifier/history.csv (until then ch
         them: every few minutes and when told to end).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,13 @@ from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
 
 
 def run(
-    options: ClassifyJob, *, index: Path, weights: Path, history: Path, runtime: Runtime
+    options: ClassifyJob,
+    *,
+    index: Path,
+    weights: Path,
+    history: Path,
+    runtime: Runtime,
+    devices: int = 1,
 ) -> None:
     """Train the classifier; continues an interrupted run."""
     table = read_index(index)
@@ -50,7 +57,7 @@ def run(
         },
         weights=weights,
         history=history,
-        runtime=runtime,
+        runtime=replace(runtime, devices=devices),
     )
 
 

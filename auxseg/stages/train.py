@@ -6,6 +6,7 @@ Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkp
         them: every few minutes and when told to end).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,6 +37,7 @@ def run(
     runtime: Runtime,
     labels: Path | None = None,
     masks: Path | None = None,
+    devices: int = 1,
 ) -> None:
     """Train the network; continues an interrupted run."""
     table = read_index(index)
@@ -87,7 +89,7 @@ def run(
         },
         weights=weights,
         history=history,
-        runtime=runtime,
+        runtime=replace(runtime, devices=devices),
     )
 
 

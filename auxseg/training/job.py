@@ -43,7 +43,7 @@ def train_and_save(
     """
     header = Header(description["kind"], to_json(options), description["inputs"])
     paths = Paths.beside(weights, history)
-    fit(
+    leads = fit(
         network,
         dataset,
         losses_of,
@@ -52,5 +52,6 @@ def train_and_save(
         paths=paths,
         runtime=runtime,
     )
-    save_weights(weights, network, {**description, "options": options.model_dump(mode="json")})
-    paths.checkpoint.unlink(missing_ok=True)
+    if leads:
+        save_weights(weights, network, {**description, "options": options.model_dump(mode="json")})
+        paths.checkpoint.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from auxseg.errors import UserError
 from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
 from auxseg.runtime import Runtime, make_fabric
+from auxseg.stopping import end_with_launcher
 from auxseg.training.losses import Counts, Losses, count_targets, total
 from auxseg.training.samples import Batch
 
@@ -24,6 +25,9 @@ _NEW_LAYERS = ("classification.", "segmentation.", "saliency.")
 
 class Learner:
     """Network, optimiser, precision and moving average on the runtime's device.
+
+    With several devices, each process learns from its share of every batch, and all have the same
+    network at every step.
 
     Args:
         network: on the CPU; trained in place.
@@ -39,8 +43,16 @@ class Learner:
         options: TrainingOptions,
         runtime: Runtime,
     ) -> None:
-        torch.set_num_threads(runtime.threads)
         self.fabric = make_fabric(runtime, options.precision)
+        self.fabric.launch()  # the other processes, each from the command's start
+        torch.set_num_threads(max(1, runtime.threads // self.fabric.world_size))
+        if not self.fabric.is_global_zero:
+            end_with_launcher()
+        if options.batch_size % self.fabric.world_size:
+            raise UserError(
+                f"batch_size: {options.batch_size} images cannot be shared by "
+                f"{self.fabric.world_size} processes; make it a multiple of that."
+            )
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._losses_of = losses_of
         self._options = options
@@ -63,7 +75,7 @@ class Learner:
         """Learn from one batch.
 
         Args:
-            batch: of samples, on any device.
+            batch: of samples, on any device: this process's share.
             progress: share of all steps that are done, in [0, 1): the schedule's.
             number: of the step, for messages.
 
@@ -95,18 +107,37 @@ class Learner:
     def _backward(self, batch: Batch) -> dict[str, float]:
         """Gather gradients of a batch, part by part; its losses and their sum as numbers."""
         device = self.fabric.device
-        batch = {
-            name: value if name == "seed" else value.to(device) for name, value in batch.items()
-        }
-        counts = count_targets(batch)
+        batch = {name: v if name == "seed" else v.to(device) for name, v in batch.items()}
+        counts = self._summed(count_targets(batch))
         losses: Losses = {}
-        for part in parts_of(batch, self._options.accumulate):
+        parts = list(parts_of(batch, self._options.accumulate))
+        for number, part in enumerate(parts, 1):
             images = normalise(part["image"], self._network.backbone)
-            with dropout_of_samples(part["seed"]):
+            with (
+                self.fabric.no_backward_sync(self._model, enabled=number < len(parts)),
+                dropout_of_samples(part["seed"]),
+            ):
                 found = self._losses_of(self._model, images, part, counts)
-            self.fabric.backward(total(found))
+                # Processes' gradients are averaged, where those of shares of a batch add up.
+                self.fabric.backward(total(found) * self.fabric.world_size)
             losses = {name: losses.get(name, 0) + value.detach() for name, value in found.items()}
-        return numbers(losses)
+        return numbers(self._summed(losses))
+
+    def _summed(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Scalars, each added up over all processes."""
+        if self.fabric.world_size == 1:
+            return values
+        together = torch.stack(list(values.values()))
+        self.fabric.all_reduce(together, reduce_op="sum")
+        return dict(zip(values, together, strict=True))
+
+    def any_of(self, number: int) -> int:
+        """The largest number that a process came with."""
+        if self.fabric.world_size == 1:
+            return number
+        largest = torch.tensor(number, device=self.fabric.device)
+        self.fabric.all_reduce(largest, reduce_op="max")
+        return int(largest)
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The state of everything that changes, by name."""

@@ -54,7 +54,7 @@ def fit(
     fingerprint: str,
     paths: Paths,
     runtime: Runtime,
-) -> None:
+) -> bool:
     """Train a network in place, continuing after the last checkpoint of an interrupted run.
 
     There is one every few minutes, at the end of each epoch, and when the process is told to end.
@@ -69,6 +69,9 @@ def fit(
         paths: checkpoint, history, event files.
         runtime: threads and device.
 
+    Returns:
+        Whether this process is the first of those that trained: the one that writes files.
+
     Raises:
         UserError: a loss became NaN or infinite; says which, and in which step.
         Stopped: the process was told to end; the checkpoint is written.
@@ -76,7 +79,8 @@ def fit(
     learner = Learner(network, losses_of, options, runtime)
     on_cpu = learner.fabric.device.type == "cpu"
     workers = 0 if on_cpu else min(8, max(1, runtime.threads - 1))
-    loader, sampler = batches(dataset, options.batch_size, workers)
+    share = (learner.fabric.global_rank, learner.fabric.world_size)
+    loader, sampler = batches(dataset, options.batch_size, workers, *share)
     a_epoch = len(loader)
     log = TrainingLog(learner, fingerprint, paths, steps=a_epoch * options.epochs)
     with log, put_off_stop() as stopped:
@@ -85,20 +89,26 @@ def fit(
             sampler.begin(epoch, first)
             learner.train()
             what = f"epoch {epoch + 1}/{options.epochs}"
-            for batch in progress(loader, what, a_epoch, done=first, last_line=False):
+            told = progress(loader, what, a_epoch, done=first, last_line=False)
+            for batch in told if learner.fabric.is_global_zero else loader:
                 step = log.done
                 losses = learner.step(batch, step / log.steps, step)
                 log.add({"epoch": epoch, "step": step, **losses})
-                if signal := stopped():
+                if signal := learner.any_of(stopped() or 0):
                     log.save()
                     raise Stopped(signal, f"after step {log.done} of {log.steps}")
             log.end_epoch(what)
     learner.finish()
-    write_atomically(paths.history, pd.DataFrame(log.rows).to_csv(index=False).encode())
+    if learner.fabric.is_global_zero:
+        write_atomically(paths.history, pd.DataFrame(log.rows).to_csv(index=False).encode())
+    return learner.fabric.is_global_zero
 
 
 class TrainingLog:
-    """What a training has done so far: on disk, in TensorBoard's files, and told to the user."""
+    """What a training has done so far: on disk, in TensorBoard's files, and told to the user.
+
+    Of several processes all know it, and the first writes and tells it.
+    """
 
     def __init__(self, learner: Learner, fingerprint: str, paths: Paths, steps: int) -> None:
         """Read the checkpoint, if there is one to continue from, and restore the learner."""
@@ -107,14 +117,18 @@ class TrainingLog:
         self._learner = learner
         self._fingerprint = fingerprint
         self._path = paths.checkpoint
+        self._events: SummaryWriter | None = None
         checkpoint = load_checkpoint(paths.checkpoint, fingerprint)
-        if checkpoint is None:
-            shutil.rmtree(paths.tensorboard, ignore_errors=True)
-        else:
+        if checkpoint is not None:
             learner.restore(checkpoint.parts)
             self.rows = checkpoint.history
-            print(f"goes on after step {self.done} of {steps}", file=sys.stderr)
-        self._events = SummaryWriter(paths.tensorboard, purge_step=self.done)
+        learner.fabric.barrier()  # nobody writes before all have read
+        if learner.fabric.is_global_zero:
+            if checkpoint is None:
+                shutil.rmtree(paths.tensorboard, ignore_errors=True)
+            else:
+                print(f"goes on after step {self.done} of {steps}", file=sys.stderr)
+            self._events = SummaryWriter(paths.tensorboard, purge_step=self.done)
         self._started = self._saved = time.monotonic()
 
     @property
@@ -125,6 +139,8 @@ class TrainingLog:
     def add(self, row: dict[str, float]) -> None:
         """Note a step, and now and then save all."""
         self.rows.append(row)
+        if self._events is None:
+            return
         for name, value in row.items():
             if name not in ("epoch", "step"):
                 self._events.add_scalar(name, value, int(row["step"]))
@@ -133,23 +149,26 @@ class TrainingLog:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        save_checkpoint(
-            self._path,
-            Checkpoint(self._fingerprint, self._learner.state(), self.rows),
-        )
+        if self._events is None:
+            return
+        checkpoint = Checkpoint(self._fingerprint, self._learner.state(), self.rows)
+        save_checkpoint(self._path, checkpoint)
         self._saved = time.monotonic()
 
     def end_epoch(self, what: str) -> None:
         """Save all, and tell the epoch's mean losses."""
         self.save()
+        if self._events is None:
+            return
         last = self.rows[-1]["epoch"]
         means = pd.DataFrame([row for row in self.rows if row["epoch"] == last]).mean()
         shown = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
         seconds = time.monotonic() - self._started
-        print(f"{what}: {shown} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+        print(f"{what}: {shown} ({seconds:.0f} s in all)", file=sys.stderr, flush=True)
 
     def __enter__(self) -> "TrainingLog":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._events.close()
+        if self._events is not None:
+            self._events.close()

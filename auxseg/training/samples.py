@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
+from auxseg.errors import UserError
 from auxseg.ops.saliency import SALIENT
 from auxseg.store import MapReader
 
@@ -118,39 +119,70 @@ class CropDataset(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[Place]):
-    """All places of an epoch in an order drawn from (seed, epoch), from any batch on."""
+    """All places of an epoch in an order drawn from (seed, epoch), from any batch on.
 
-    def __init__(self, length: int, batch_size: int, seed: int) -> None:
-        self._length = length
+    Args:
+        length: number of images.
+        batch_size: images a step, of all processes together.
+        seed: of the order.
+        rank: which share of every batch is this process's.
+        processes: that share a batch, a divisor of its size.
+    """
+
+    def __init__(
+        self, length: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1
+    ) -> None:
+        self._images = self._length = length
         self._batch_size = batch_size
         self._seed = seed
+        self._share = batch_size // processes
+        self._rank = rank
         self._epoch = self._first = 0
+        if processes > 1:  # only whole batches can be shared
+            self._length -= length % batch_size
 
     def begin(self, epoch: int, batch: int = 0) -> None:
         """Let the next pass be this epoch, from its batch of that number on."""
         self._epoch, self._first = epoch, batch
 
     def __len__(self) -> int:
-        return self._length
+        return self._length * self._share // self._batch_size
 
     def __iter__(self) -> Iterator[Place]:
         draws = np.random.default_rng((self._seed, self._epoch, 0, _ORDER))
-        order = draws.permutation(self._length)
+        order = draws.permutation(self._images)
         for number in range(self._first * self._batch_size, self._length):
-            yield Place(self._epoch, int(order[number]), number // self._batch_size)
+            batch, place = divmod(number, self._batch_size)
+            if place // self._share == self._rank:
+                yield Place(self._epoch, int(order[number]), batch)
 
 
 def batches(
-    dataset: CropDataset, batch_size: int, workers: int
+    dataset: CropDataset, batch_size: int, workers: int, rank: int = 0, processes: int = 1
 ) -> tuple[DataLoader[Batch], EpochSampler]:
     """A loader, and its sampler that is told before each pass where to begin.
 
     A short last batch is dropped, unless it is the only one.
+
+    Args:
+        dataset: of samples.
+        batch_size: images a step, of all processes together.
+        workers: processes that load them.
+        rank: which share of every batch is loaded.
+        processes: that share a batch.
+
+    Raises:
+        UserError: fewer images than a batch has, which several processes cannot share.
     """
-    sampler = EpochSampler(len(dataset), batch_size, dataset.seed)
+    if processes > 1 and len(dataset) < batch_size:
+        raise UserError(
+            f"batch_size: {batch_size} images for {processes} processes are more than the "
+            f"{len(dataset)} there are; lower it."
+        )
+    sampler = EpochSampler(len(dataset), batch_size, dataset.seed, rank, processes)
     loader: DataLoader[Batch] = DataLoader(
         dataset,
-        batch_size=batch_size,
+        batch_size=batch_size // processes,
         sampler=sampler,  # type: ignore[arg-type]
         num_workers=workers,
         drop_last=len(dataset) >= batch_size,
