@@ -8,21 +8,18 @@ import importlib
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from auxseg.config import parse_config, parse_stage_options, stage_options
 from auxseg.stage_command import stage_command
+from tests.processes import copy_of_the_project
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-WORKFLOW = ["Snakefile", "config.yaml", "workflow", "profiles", "envs"]
 FIRST_ROUND = ["train 0", "predict 0", "evaluate 0"]
 LATER_ROUNDS = ["refine 1", "train 1", "predict 1", "evaluate 1", "refine 2", "evaluate 2"]
 ALL_ROUNDS = [*FIRST_ROUND, *LATER_ROUNDS]
@@ -65,24 +62,16 @@ def options_in(job):
     return re.search(r"--options (.*?) --threads", job)[1]
 
 
-def copy_project(folder):
-    for name in WORKFLOW:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
     """The project where nothing ran yet."""
-    return copy_project(tmp_path_factory.mktemp("fresh"))
+    return copy_of_the_project(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """The project after a run of two rounds."""
-    folder = copy_project(tmp_path_factory.mktemp("finished"))
+    folder = copy_of_the_project(tmp_path_factory.mktemp("finished"))
     summary = snakemake(folder, "--summary")
     assert summary.returncode == 0, summary.stderr
     for line in summary.stdout.splitlines()[1:]:

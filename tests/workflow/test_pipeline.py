@@ -12,10 +12,10 @@ import pytest
 
 from auxseg.artifact import file_digest
 from auxseg.description import read_description
+from tests.processes import copy_of_the_project
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 TINY = {
     "run": "tiny",
     "rounds": 2,
@@ -53,10 +53,7 @@ def snakemake(folder: Path, *arguments: str, **changes) -> subprocess.CompletedP
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project in which the tiny run is finished."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+    folder = copy_of_the_project(tmp_path_factory.mktemp("project"))
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

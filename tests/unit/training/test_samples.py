@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,15 +10,7 @@ from auxseg.config import ClassifyOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
 from auxseg.store import MapWriter
-from auxseg.training.samples import (
-    CropDataset,
-    EpochSampler,
-    Place,
-    batches,
-    cut,
-    draw_window,
-    jitter,
-)
+from auxseg.training.samples import CropDataset, EpochSampler, Place, batches
 
 PLAIN = {"min_scale": 1.0, "max_scale": 1.0, "flip": False, "color_jitter": 0.0}
 
@@ -170,35 +161,30 @@ def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(data):
     assert len(batches(dataset(data), 5, 0)[0]) == 1
 
 
-def test_a_mirrored_window_mirrors_the_crop_exactly():
-    image = np.arange(40 * 32, dtype=np.uint8).reshape(40, 32)
-    windows = [draw_window((32, 32), 1.0, options(), np.random.default_rng(s)) for s in range(20)]
-    plain = next(w for w in windows if w[0, 0] > 0)
-    mirrored = next(w for w in windows if w[0, 0] < 0)
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_share_every_batch_among_them(processes):
+    whole = EpochSampler(50, batch_size=8, seed=0)
+    shares = [EpochSampler(50, 8, 0, rank, processes) for rank in range(processes)]
+    for sampler in (whole, *shares):
+        sampler.begin(epoch=1, batch=2)
 
-    first = cut(image[:32], plain, 32, cv2.INTER_NEAREST, 0)
-    second = cut(image[:32], mirrored, 32, cv2.INTER_NEAREST, 0)
+    places = [list(sampler) for sampler in shares]
 
-    assert np.array_equal(first, image[:32])
-    assert np.array_equal(second, image[:32, ::-1])
-
-
-def test_crops_stay_inside_an_image_that_is_large_enough():
-    image = np.full((100, 120), 5, dtype=np.uint8)
-
-    for seed in range(30):
-        random = np.random.default_rng(seed)
-        window = draw_window(image.shape, random.uniform(0.7, 1.3), options(), random)
-        assert (cut(image, window, 32, cv2.INTER_NEAREST, 0) == 5).all()
+    size = 8 // processes
+    assert {len(found) for found in places} == {4 * size}
+    assert {len(sampler) for sampler in shares} == {6 * size}
+    together = [
+        place
+        for start in range(0, 4 * size, size)
+        for found in places
+        for place in found[start : start + size]
+    ]
+    assert together == list(whole)[: len(together)]
 
 
-def test_jitter_of_strength_zero_changes_nothing_and_more_changes_colours_only_in_range():
-    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-
-    assert np.array_equal(jitter(image, 0.0, np.random.default_rng(1)), image)
-    changed = jitter(image, 0.3, np.random.default_rng(1))
-    assert changed.dtype == np.uint8
-    assert not np.array_equal(changed, image)
+def test_fewer_images_than_a_batch_cannot_be_shared(data):
+    with pytest.raises(UserError, match="batch_size: 8 images for 2 processes are more than the 4"):
+        batches(dataset(data), 8, 0, rank=0, processes=2)
 
 
 def test_a_map_of_another_size_is_refused(data):
