@@ -153,7 +153,7 @@ def check_archive(archive: Path, index: Path) -> None:
 def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, page: Path) -> None:
     """Gather the figures in FOLDER beside the paper's, as a table and as a page."""
     from auxseg.ablation import ablation_table, markdown
-    from auxseg.atomic import write_atomically
+    from auxseg.store import write_atomically
 
     figures = ablation_table(folder, seeds, rounds)
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())

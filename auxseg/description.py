@@ -7,8 +7,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from auxseg.artifact import sha256
 from auxseg.errors import UserError
+from auxseg.store import sha256
 
 _TEXT, _DIGEST = "auxseg", "digest"
 

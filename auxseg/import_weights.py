@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from auxseg.artifact import file_digest
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.foreign import Imported, recognise
 from auxseg.nn.network import AuxSegNet, Classifier, build_network
 from auxseg.nn.weights import fill, read_state, save_weights
+from auxseg.store import file_digest
 
 _BACKBONE: dict[str, Any] = {
     "backbone": "resnet38d",

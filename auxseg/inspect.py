@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from auxseg.columns import read_table
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError, did_you_mean
 from auxseg.pictures import CLASS_KINDS, index_beside, picture_of, write_png
-from auxseg.store import MapReader
+from auxseg.store import MapReader, read_table
 
 _HEADER = {
     "kind",

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from auxseg.atomic import write_atomically
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
-from auxseg.store import MapReader
+from auxseg.store import MapReader, write_atomically
 
 CLASS_KINDS = {"labels", "masks", "predictions"}
 

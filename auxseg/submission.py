@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from auxseg.atomic import write_atomically
 from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.datasets.palette import index_picture
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, image_size
-from auxseg.store import MapReader
+from auxseg.store import MapReader, write_atomically
 
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 """Competition 6: segmentation with training on any data."""

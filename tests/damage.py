@@ -13,10 +13,7 @@ def in_another_process(*lines: str) -> subprocess.CompletedProcess:
         "import os, resource, signal, sys",
         "from pathlib import Path",
         "import numpy as np",
-        "from auxseg.artifact import Header",
-        "from auxseg.atomic import write_atomically",
-        "from auxseg.columns import write_table",
-        "from auxseg.store import MapWriter",
+        "from auxseg.store import Header, MapWriter, write_atomically, write_table",
         "header = Header('labels')",
     ]
     command = [sys.executable, "-c", "\n".join([*start, *lines])]

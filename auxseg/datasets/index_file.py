@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from auxseg.artifact import Header
-from auxseg.columns import read_table, write_table
 from auxseg.errors import UserError
 from auxseg.images import fit, read_image
+from auxseg.store import Header, read_table, write_table
 
 KIND = "index"
 

@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from auxseg.atomic import write_atomically
 from auxseg.description import description_metadata, read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
+from auxseg.store import write_atomically
 
 _CONTENT = "content"
 

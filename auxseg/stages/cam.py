@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import CamOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.datasets.other_methods import cam_of, find_all, read_cam
 from auxseg.errors import UserError
 from auxseg.ops.cam import normalise_cam
 from auxseg.runtime import Runtime, progress
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 
 _SHRINK = 4
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from auxseg.artifact import file_digest
 from auxseg.config import ClassifyJob
 from auxseg.datasets.index_file import read_index
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.network import Classifier
 from auxseg.runtime import Runtime
+from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Counts, Losses, classification_loss
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from auxseg.artifact import Header
 from auxseg.config import IndexOptions, to_json
 from auxseg.datasets.doubts import classes_without_photographs, contradictions
 from auxseg.datasets.index_file import KIND, Entry, Index, write_index
@@ -24,6 +23,7 @@ from auxseg.datasets.record import MOST_CLASSES, Dataset, Record, mask_faults, s
 from auxseg.errors import UserError, listing
 from auxseg.images import read_image, read_saliency, scaled_size
 from auxseg.runtime import Runtime, progress
+from auxseg.store import Header
 
 _DOUBTS_SHOWN = 20
 

@@ -7,7 +7,6 @@ Writes: masks.h5: (H, W) uint8 an image that has a true mask: 0 background, k + 
 
 from pathlib import Path
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import IndexOptions, to_json
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.load import load_dataset
@@ -15,7 +14,7 @@ from auxseg.datasets.record import mask_faults
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, image_size
 from auxseg.runtime import progress
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 
 
 def run(options: IndexOptions, *, index: Path, masks: Path) -> None:

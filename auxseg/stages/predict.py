@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import PredictOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.nn.inference import average_maps
@@ -23,7 +22,7 @@ from auxseg.ops.crf import Kernels
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 
 Job = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
@@ -24,7 +23,7 @@ from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import MapReader, MapWriter, writing_together
+from auxseg.store import Header, MapReader, MapWriter, file_digest, writing_together
 
 Job = tuple[np.ndarray, ...]
 

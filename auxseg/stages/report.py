@@ -19,8 +19,6 @@ import numpy as np
 import pandas as pd
 
 from auxseg import __version__
-from auxseg.atomic import write_atomically
-from auxseg.columns import read_table
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Entry, Index, read_index
@@ -31,7 +29,7 @@ from auxseg.report.panels import choose, compose, file_name
 from auxseg.report.provenance import Origin, configuration, supervision
 from auxseg.report.tiles import Maps, tiles_of
 from auxseg.runtime import progress
-from auxseg.store import MapReader
+from auxseg.store import MapReader, read_table, write_atomically
 
 # name -> (alternative text, caption)
 _PLOTS = {

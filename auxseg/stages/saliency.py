@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import SaliencyOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.datasets.other_methods import find_all, picture_of, read_matching_saliency
 from auxseg.errors import UserError
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import Runtime, progress
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 
 
 def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runtime) -> None:

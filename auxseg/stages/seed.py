@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from auxseg.artifact import Header, file_digest
 from auxseg.config import SeedOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.datasets.other_methods import find_all, index_picture_of, read_labels
@@ -20,7 +19,7 @@ from auxseg.errors import UserError
 from auxseg.ops.fusion import fuse
 from auxseg.ops.saliency import from_bytes
 from auxseg.runtime import progress
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import Header, MapReader, MapWriter, file_digest
 
 LabelOf = Callable[[Entry], np.ndarray]
 

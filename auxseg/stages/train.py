@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from auxseg.artifact import file_digest
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import BACKGROUND, IGNORE
@@ -21,6 +20,7 @@ from auxseg.errors import UserError
 from auxseg.nn.network import build_network
 from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
+from auxseg.store import file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Counts, Losses, multi_task_losses
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset

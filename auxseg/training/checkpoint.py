@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from auxseg.atomic import write_atomically
+from auxseg.store import write_atomically
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from auxseg.artifact import Header
 from auxseg.config import TrainingOptions, to_json
 from auxseg.nn.network import AuxSegNet, Classifier
 from auxseg.nn.weights import save_weights
 from auxseg.runtime import Runtime
+from auxseg.store import Header
 from auxseg.training.learner import LossesOf
 from auxseg.training.loop import Paths, fit
 from auxseg.training.samples import CropDataset

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 from torch.utils.tensorboard import SummaryWriter
 
-from auxseg.atomic import write_atomically
 from auxseg.config import TrainingOptions
 from auxseg.nn.network import AuxSegNet, Classifier
 from auxseg.runtime import Runtime, progress
 from auxseg.stopping import Stopped, put_off_stop
+from auxseg.store import write_atomically
 from auxseg.training.checkpoint import (
     Checkpoint,
     load_checkpoint,

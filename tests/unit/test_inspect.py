@@ -7,13 +7,12 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.numpy import save_file
 
-from auxseg.artifact import Header
 from auxseg.cli import cli
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.description import description_metadata
 from auxseg.errors import UserError
 from auxseg.inspect import describe, write_picture
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 
 LABELS = np.array([[0, 1, 1, 255], [0, 0, 1, 255]], dtype=np.uint8)
 

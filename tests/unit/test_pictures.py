@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.artifact import Header
 from auxseg.errors import UserError
 from auxseg.images import read_mask
 from auxseg.pictures import export_pictures
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 
 LABELS = np.array([[0, 1], [2, 255]], dtype=np.uint8)
 

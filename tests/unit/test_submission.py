@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.artifact import Header
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 from auxseg.submission import FOLDER, check_submission, write_submission
 
 CLASSES = ("cat", "person")

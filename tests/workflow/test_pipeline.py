@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from auxseg.artifact import file_digest
 from auxseg.description import read_description
+from auxseg.store import file_digest
 from tests.processes import copy_of_the_project
 
 pytestmark = pytest.mark.slow

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auxseg.artifact import Header
 from auxseg.config import EvaluateOptions
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.errors import UserError
 from auxseg.stages import evaluate
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 
 TRUTH = np.array([[0, 0, 1, 1]], dtype=np.uint8)
 

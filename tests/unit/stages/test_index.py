@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.artifact import Header, file_digest
-from auxseg.columns import read_table
 from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
 from auxseg.runtime import Runtime
 from auxseg.stages import index, masks, saliency
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table
 
 
 def options_of(root: Path, **options) -> IndexOptions:

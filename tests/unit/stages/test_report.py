@@ -8,14 +8,13 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from auxseg.artifact import Header
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.description import description_metadata
 from auxseg.errors import UserError
 from auxseg.report.panels import TILE, TITLE_HEIGHT
 from auxseg.stages import report
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 
 CLASSES = ("<b>", "dog")
 PALETTE = ((0, 0, 0), (128, 0, 0), (0, 200, 40))

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.artifact import Header
 from auxseg.config import SeedOptions
 from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.errors import UserError
 from auxseg.stages import seed
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import Header, MapReader, MapWriter
 
 
 def artifacts(folder: Path) -> tuple[Path, Path]:

@@ -5,11 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from auxseg.artifact import Header
 from auxseg.config import ClassifyOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
-from auxseg.store import MapWriter
+from auxseg.store import Header, MapWriter
 from auxseg.training.samples import CropDataset, EpochSampler, Place, batches
 
 PLAIN = {"min_scale": 1.0, "max_scale": 1.0, "flip": False, "color_jitter": 0.0}

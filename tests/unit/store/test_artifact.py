@@ -4,10 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from auxseg.artifact import Header
-from auxseg.columns import read_table, write_table
 from auxseg.errors import UserError
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import Header, MapReader, MapWriter, read_table, write_table
 
 
 def write(path: Path, header: Header = Header("labels")) -> None:  # noqa: B008

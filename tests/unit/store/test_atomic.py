@@ -1,7 +1,7 @@
 import pytest
 
-from auxseg.atomic import write_atomically
 from auxseg.errors import UserError
+from auxseg.store import write_atomically
 from tests.damage import in_another_process
 
 

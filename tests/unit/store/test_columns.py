@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from auxseg.artifact import Header, file_digest
-from auxseg.columns import read_table, write_table
 from auxseg.errors import UserError
+from auxseg.store import Header, file_digest, read_table, write_table
 from tests.damage import spoil, with_a_flipped_bit
 
 HEADER = Header("labels", '{"threshold": 0.2}', {"cam": "abc"}, {"classes": ["cat", "dog"]})

@@ -5,9 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from auxseg.artifact import Header, file_digest
 from auxseg.errors import UserError
-from auxseg.store import MapReader, MapWriter
+from auxseg.store import Header, MapReader, MapWriter, file_digest
 from tests.damage import in_another_process, spoil, with_a_flipped_bit
 
 HEADER = Header("labels", '{"threshold": 0.2}', {"cam": "abc"}, {"classes": ["cat", "dog"]})
@@ -131,7 +130,7 @@ def test_a_kill_between_writing_and_renaming_costs_that_file_alone(tmp_path, ren
     write(tmp_path / "undisturbed.h5", header=Header("labels"))
     before = path.read_bytes()
     killed = in_another_process(
-        "from auxseg import atomic",
+        "from auxseg.store import atomic",
         "replace, done = atomic.replace, []",
         "def interrupted(temporary, final):",
         f"    if len(done) == {renames}:",

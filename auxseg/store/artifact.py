@@ -23,9 +23,9 @@ import h5py
 import numpy as np
 
 from auxseg import __version__
-from auxseg.atomic import writing
 from auxseg.errors import UserError
-from auxseg.h5file import create_h5
+from auxseg.store.atomic import writing
+from auxseg.store.h5file import create_h5
 
 FORMAT_VERSION = 2
 _SEAL = "seal"

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from auxseg.artifact import (
+from auxseg.errors import UserError
+from auxseg.store.artifact import (
     Header,
     decoded,
     fixed_texts,
@@ -17,7 +18,6 @@ from auxseg.artifact import (
     reading,
     write_attributes,
 )
-from auxseg.errors import UserError
 
 _GROUP = "columns"
 _DIGEST = "digest"

@@ -17,7 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from auxseg.artifact import (
+from auxseg.errors import UserError
+from auxseg.store.artifact import (
     Header,
     canonical,
     new_artifact,
@@ -26,9 +27,8 @@ from auxseg.artifact import (
     reading,
     write_attributes,
 )
-from auxseg.atomic import writing
-from auxseg.errors import UserError
-from auxseg.h5file import create_h5
+from auxseg.store.atomic import writing
+from auxseg.store.h5file import create_h5
 
 MAPS_PER_PART = 64
 _GROUP = "maps"

@@ -1,0 +1,18 @@
+"""Artifacts: HDF5 files of maps and tables, atomic, resumable, and known by digests."""
+
+from auxseg.store.artifact import Header, file_digest, sha256
+from auxseg.store.atomic import write_atomically
+from auxseg.store.columns import read_table, write_table
+from auxseg.store.maps import MapReader, MapWriter, writing_together
+
+__all__ = [
+    "Header",
+    "MapReader",
+    "MapWriter",
+    "file_digest",
+    "read_table",
+    "sha256",
+    "write_atomically",
+    "write_table",
+    "writing_together",
+]
