@@ -61,9 +61,13 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
     """
     from lightning_fabric import Fabric
 
+    from auxseg.gpu_slots import take_gpus
+
     devices, nodes = runtime.devices, 1
     if (here := os.environ.get("LOCAL_WORLD_SIZE")) is not None:
         devices, nodes = int(here), int(os.environ["WORLD_SIZE"]) // int(here)
+    if runtime.device in ("auto", "cuda", "gpu"):
+        take_gpus(devices)
     try:
         return Fabric(
             accelerator=runtime.device,
