@@ -20,12 +20,18 @@ import os, random, sys, time
 from pathlib import Path
 from auxseg.gpu_slots import acquire
 
+def alive(pid):
+    try:
+        return Path("/proc", pid, "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
 folder, seed, ids = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 count = 1 + (random.Random(seed).random() < 0.2)
 for name in acquire(ids, count, folder):
     mark = folder / f"{name}.holder"
     holder = mark.read_text() if mark.exists() else ""
-    if holder and Path("/proc", holder).exists():
+    if holder and alive(holder):
         print("collision", flush=True)
     mark.write_text(str(os.getpid()))
 print("has", flush=True)
