@@ -57,7 +57,7 @@ def run(
         },
         weights=weights,
         history=history,
-        runtime=replace(runtime, devices=devices),
+        runtime=replace(runtime, devices=max(1, devices)),
     )
 
 

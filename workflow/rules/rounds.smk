@@ -34,7 +34,7 @@ rule train_round:
     shell:
         "auxseg train --index {input.index} {params.labels} {params.masks}"
         " --saliency {input.saliency} --initial-weights {input.initial_weights}"
-        " --weights {output.weights} --history {output.history}"
+        " --weights {output.weights} --history {output.history} --devices {resources.gpu}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 

@@ -23,7 +23,7 @@ rule classify:
         options=options("classify"),
     shell:
         "auxseg classify --index {input.index}"
-        " --weights {output.weights} --history {output.history}"
+        " --weights {output.weights} --history {output.history} --devices {resources.gpu}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 
