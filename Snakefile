@@ -37,6 +37,7 @@ localrules:
     predict,
     evaluate,
     ceiling,
+    pseudo_masks,
 
 
 rule all:
@@ -49,4 +50,5 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/seeds.smk"
 include: "workflow/rules/rounds.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/pseudo_masks.smk"
 include: "workflow/rules/ablation.smk"

@@ -33,6 +33,7 @@ _ARGUMENTS = {
     "refined_saliency": "The next round's saliency.h5, to write.",
     "predictions": "predictions.h5: segmentations.",
     "split": "train, val or test.",
+    "known_classes": "Segment all labelled images, each into the classes of its label.",
     "metrics": "The CSV of figures to write.",
     "per_class": "The CSV of figures by class to write.",
     "folder": "The run's folder.",
@@ -103,6 +104,8 @@ def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:
     kind = kinds.get(hint, click.Path(path_type=Path))
     flag = "--" + parameter.name.replace("_", "-")
     told = _ARGUMENTS.get(parameter.name)
+    if hint is bool:
+        return click.Option([flag], is_flag=True, help=told)
     if parameter.default is inspect.Parameter.empty:
         return click.Option([flag], type=kind, required=True, help=told)
     return click.Option([flag], type=kind, default=parameter.default, help=told)

@@ -82,17 +82,22 @@ def label_by_segmentation(
 
 
 def segment_image(
-    image: np.ndarray, single: np.ndarray, averaged: np.ndarray, kernels: Kernels | None
+    image: np.ndarray,
+    single: np.ndarray,
+    averaged: np.ndarray,
+    labels: np.ndarray,
+    kernels: Kernels | None,
 ) -> np.ndarray:
     """All variants of one image's segmentation, (V, H, W) uint8.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        single: (H, W) uint8, the labels at scale 1.
-        averaged: (C + 1, H, W) float32 probabilities, averaged over scales.
+        single: (H, W) uint8, which of the L labels, at scale 1.
+        averaged: (L, H, W) float32 probabilities, averaged over scales.
+        labels: (L,) uint8, the labels that were told apart: 0 background, k + 1 = class k.
         kernels: of the CRF; None leaves its variant out.
     """
     planes = [single, averaged.argmax(axis=0)]
     if kernels is not None:
         planes.append(refine_segmentation(image, averaged, kernels).argmax(axis=0))
-    return np.stack(planes).astype(np.uint8)
+    return labels[np.stack(planes)]

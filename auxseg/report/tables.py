@@ -13,6 +13,7 @@ NOTHING = "-"
 SINGLE_SCALE = "single scale"
 _SUBJECTS = {
     "predictions": "Predictions",
+    "pseudo masks": "Pseudo masks, classes known",
     "labels": "Pseudo labels",
     "saliency": "Saliency",
 }
@@ -26,7 +27,7 @@ _METRICS = {
     "s_measure": "S-measure",
     "iou": "IoU",
 }
-_PERCENT = {"labels", "predictions"}
+_PERCENT = {"labels", "predictions", "pseudo masks"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Scores a round: mIoU of its predictions, quality of its pseudo labels and saliency.
 
-Reads:  index.h5, masks.h5, the round's labels, saliency and predictions.
+Reads:  index.h5, masks.h5, and what is to be scored of labels, saliency and predictions.
 Writes: round{r}/metrics.csv, a row a figure with its split, scales, flip, CRF and number of
         images, and round{r}/per_class.csv. Both have no rows where the data set has no masks.
 
@@ -9,6 +9,7 @@ labelled somewhere. A pixel that pseudo labels ignore counts as missed in recall
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,55 +33,61 @@ def run(
     *,
     index: Path,
     masks: Path,
-    labels: Path,
-    saliency: Path,
     metrics: Path,
     per_class: Path,
+    labels: Path | None = None,
+    saliency: Path | None = None,
     predictions: Path | None = None,
 ) -> None:
-    """Write metrics.csv and per_class.csv of one round."""
+    """Write metrics.csv and per_class.csv of what there is."""
     table = read_index(index)
     figures: list[dict[str, Any]] = []
     classes: list[dict[str, Any]] = []
     with MapReader(masks, "masks") as truth:
-        with MapReader(labels, "labels") as maps:
-            subject = {"subject": "labels", "split": "train"}
-            for counts in _count(truth, maps, table, 1):
-                figures += _figures(subject, counts, ("precision", "recall", "miou", "ignored"))
-                classes += _per_class(subject, counts, table)
+        if labels is not None:
+            with MapReader(labels, "labels") as maps:
+                for split, (counts,) in _count(truth, maps, table, 1).items():
+                    subject = {"subject": "labels", "split": split}
+                    names = ("precision", "recall", "miou", "ignored")
+                    figures += _figures(subject, counts, names)
+                    classes += _per_class(subject, counts, table)
         if predictions is not None:
             with MapReader(predictions, "predictions") as maps:
                 variants = maps.attributes["variants"]
-                made_by = json.loads(maps.attributes["options"])
-                counted = _count(truth, maps, table, len(variants))
-                for variant, counts in zip(variants, counted, strict=False):
-                    subject = _subject(variant, maps.attributes["split"], made_by)
-                    figures += _figures(subject, counts, ("miou",))
-                    classes += _per_class(subject, counts, table)
-        if options.saliency:
+                for split, counted in _count(truth, maps, table, len(variants)).items():
+                    for variant, counts in zip(variants, counted, strict=True):
+                        subject = {**_subject(variant, maps.attributes), "split": split}
+                        figures += _figures(subject, counts, ("miou",))
+                        classes += _per_class(subject, counts, table)
+        if saliency is not None and options.saliency:
             with MapReader(saliency, "saliency") as maps:
                 figures += _saliency_figures(truth, maps)
     _write(metrics, figures, METRIC_COLUMNS)
     _write(per_class, classes, CLASS_COLUMNS)
 
 
-def _count(truth: MapReader, maps: MapReader, index: Index, planes: int) -> list[Confusion]:
-    """A confusion matrix a plane, over the images that have a mask; none if no image has."""
-    counts = [Confusion(len(index.classes) + 1) for _ in range(planes)]
-    ids = [image_id for image_id in maps.ids() if image_id in truth]
-    for image_id in progress(ids, f"evaluate {maps.attributes['kind']}", len(ids)):
-        mask = truth.read(image_id)
-        predicted = maps.read(image_id, mask.shape)
-        for count, plane in zip(counts, predicted.reshape(planes, *mask.shape), strict=True):
+def _count(
+    truth: MapReader, maps: MapReader, index: Index, planes: int
+) -> dict[str, list[Confusion]]:
+    """By split a confusion matrix a plane, over the images that have map and mask."""
+    entries = [e for e in index.entries if e.id in maps and e.id in truth]
+    counts = {
+        split: [Confusion(len(index.classes) + 1) for _ in range(planes)]
+        for split in dict.fromkeys(entry.split for entry in entries)
+    }
+    for entry in progress(entries, f"evaluate {maps.attributes['kind']}", len(entries)):
+        mask = truth.read(entry.id)
+        predicted = maps.read(entry.id, mask.shape).reshape(planes, *mask.shape)
+        for count, plane in zip(counts[entry.split], predicted, strict=True):
             count.add(mask, plane)
-    return counts if ids else []
+    return counts
 
 
-def _subject(variant: str, split: str, made_by: dict[str, Any]) -> dict[str, Any]:
+def _subject(variant: str, about: Mapping[str, Any]) -> dict[str, Any]:
     many = variant.startswith("multiscale")
+    made_by = json.loads(about["options"])
     return {
-        "subject": "predictions",
-        "split": split,
+        "subject": "pseudo masks" if about["known_classes"] else "predictions",
         "scales": " ".join(f"{s:g}" for s in made_by["scales"]) if many else "1",
         "flip": bool(made_by["flip"]) if many else False,
         "crf": variant.endswith("+crf"),

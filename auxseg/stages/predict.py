@@ -1,7 +1,8 @@
-"""Segments a split: single scale, multi-scale, and multi-scale with a dense CRF.
+"""Segments images: at a single scale, multi-scale, and multi-scale with a dense CRF.
 
-Reads:  index.h5, round{r}/weights.safetensors and the images of the split: val unless another is
-        asked for, train if there is no val.
+Reads:  index.h5, round{r}/weights.safetensors and the images: those of split val (of train, if
+        there is no val); of another split; or, with --known-classes, all that are labelled, each
+        into background and the classes of its label alone.
 Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 = class k; the root
         attribute "variants" names the V planes.
 """
@@ -24,7 +25,7 @@ from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
 from auxseg.store import Header, MapWriter, file_digest
 
-Job = tuple[np.ndarray, np.ndarray, np.ndarray]
+Job = tuple[np.ndarray, ...]
 
 
 def run(
@@ -35,11 +36,12 @@ def run(
     predictions: Path,
     runtime: Runtime,
     split: str | None = None,
+    known_classes: bool = False,
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
     table = read_index(index)
-    split = split or evaluation_split(table)
-    entries = {entry.id: entry for entry in table.split(split)}
+    split = split or ("labelled" if known_classes else evaluation_split(table))
+    entries = {entry.id: entry for entry in _entries(table, split)}
     network, _ = load_network(weights, table.classes)
     place(network, runtime, shares_cores=options.use_crf)
     variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
@@ -47,12 +49,12 @@ def run(
         "predictions",
         to_json(options),
         {"index": file_digest(index), "weights": file_digest(weights)},
-        {"variants": variants, "split": split},
+        {"variants": variants, "split": split, "known_classes": known_classes},
     )
     with MapWriter(predictions, header) as writer:
         missing = writer.missing(entries)
         workers = runtime.threads if options.use_crf else 1
-        jobs = _jobs(network, [entries[i] for i in missing], options)
+        jobs = _jobs(network, [entries[i] for i in missing], options, known_classes)
         kernels = Kernels(**options.crf.model_dump()) if options.use_crf else None
         segment = partial(segment_image, kernels=kernels)
         done = zip(missing, process_map(segment, jobs, workers), strict=True)
@@ -65,14 +67,24 @@ def evaluation_split(index: Index) -> str:
     return "val" if any(entry.split == "val" for entry in index.entries) else "train"
 
 
-def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> Iterator[Job]:
+def _entries(index: Index, split: str) -> list[Entry]:
+    if split == "labelled":
+        return [entry for entry in index.entries if entry.labels.any()]
+    return index.split(split)
+
+
+def _jobs(
+    network: AuxSegNet, entries: list[Entry], options: PredictOptions, known_classes: bool
+) -> Iterator[Job]:
     """For each image what `segment_image` takes: the network's share of the work."""
 
-    def probabilities(image: np.ndarray, scales: tuple[float, ...], flip: bool) -> np.ndarray:
+    def probabilities(
+        image: np.ndarray, labels: np.ndarray, scales: tuple[float, ...], flip: bool
+    ) -> np.ndarray:
         return average_maps(
             image,
             network.backbone,
-            lambda images: network(images).refined_segmentation,
+            lambda images: network(images).refined_segmentation[:, labels],
             scales=scales,
             flip=flip,
             size=image.shape[:2],
@@ -81,6 +93,8 @@ def _jobs(network: AuxSegNet, entries: list[Entry], options: PredictOptions) -> 
 
     for entry in entries:
         image = entry.photograph()
-        single = probabilities(image, (1.0,), False).argmax(axis=0).astype(np.uint8)
-        averaged = probabilities(image, options.scales, options.flip)
-        yield image, single, averaged
+        own = entry.labels if known_classes else np.ones_like(entry.labels)
+        labels = np.flatnonzero([True, *own])
+        single = probabilities(image, labels, (1.0,), False).argmax(axis=0)
+        averaged = probabilities(image, labels, options.scales, options.flip)
+        yield image, single.astype(np.uint8), averaged, labels.astype(np.uint8)

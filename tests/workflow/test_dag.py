@@ -184,6 +184,14 @@ def test_what_is_not_there_is_told_before_anything_runs(fresh):
     assert "auxseg: note: index.folder.root: my-photos is not there" in done.stderr
 
 
+def test_pseudo_masks_are_made_of_all_labelled_images_by_the_last_network(fresh):
+    jobs = planned(fresh, "pseudo_masks")
+    assert "round1/weights.safetensors" in jobs["predict_labelled"]
+    assert "--known-classes" in jobs["predict_labelled"]
+    assert not {"--labels", "--saliency"} & set(jobs["evaluate_labelled"].split())
+    assert not {"evaluate 0", "report"} & set(jobs)
+
+
 def test_the_ablation_shares_all_that_comes_before_training(fresh):
     done = snakemake(fresh, "ablation", "--dry-run", ablation={"seeds": 2})
     assert done.returncode == 0, done.stdout + done.stderr

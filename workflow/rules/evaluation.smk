@@ -30,10 +30,12 @@ rule evaluate_round:
         gpu=0,
     params:
         options=options("evaluate"),
+        labels=optional_flag("labels"),
+        saliency=optional_flag("saliency"),
         predictions=optional_flag("predictions"),
     shell:
-        "auxseg evaluate --index {input.index} --masks {input.masks} --labels {input.labels}"
-        " --saliency {input.saliency} {params.predictions}"
+        "auxseg evaluate --index {input.index} --masks {input.masks}"
+        " {params.labels} {params.saliency} {params.predictions}"
         " --metrics {output.metrics} --per-class {output.per_class}"
         " --options {params.options:q} 2>&1 | tee {log}"
 

@@ -20,7 +20,9 @@ def write(path: Path, kind: str, maps: dict, header: Header | None = None) -> Pa
     return path
 
 
-def score(folder: Path, masks: dict, **options) -> tuple[pd.DataFrame, pd.DataFrame]:
+def score(
+    folder: Path, masks: dict, known: bool = False, **options
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score labels of one train image, predictions of one val image in three variants."""
     entries = tuple(
         Entry(name, split, Path(f"{name}.jpg"), 1, 4, np.array([True]), None)
@@ -31,16 +33,17 @@ def score(folder: Path, masks: dict, **options) -> tuple[pd.DataFrame, pd.DataFr
         "predictions",
         '{"scales": [0.5, 1.0], "flip": true}',
         {},
-        {"variants": ["single", "multiscale", "multiscale+crf"], "split": "val"},
+        {"variants": ["single", "multiscale", "multiscale+crf"], "known_classes": known},
     )
     planes = [[[0, 0, 0, 0]], [[0, 1, 1, 1]], [[0, 0, 1, 1]]]
+    predicted = {"v": planes, "t": planes} if known else {"v": planes}
     evaluate.run(
         EvaluateOptions(**options),
         index=folder / "i.h5",
         masks=write(folder / "m.h5", "masks", masks),
         labels=write(folder / "l.h5", "labels", {"t": [[0, 255, 1, 1]]}),
         saliency=write(folder / "s.h5", "saliency", {"t": [[0, 0, 255, 255]]}),
-        predictions=write(folder / "p.h5", "predictions", {"v": planes}, variants),
+        predictions=write(folder / "p.h5", "predictions", predicted, variants),
         metrics=folder / "metrics.csv",
         per_class=folder / "per_class.csv",
     )
@@ -64,6 +67,29 @@ def test_each_variant_of_predictions_carries_scales_flip_crf_split_and_images(tm
     assert rows.flip.astype(str).tolist() == ["False", "True", "True"]
     assert rows.crf.astype(str).tolist() == ["False", "False", "True"]
     assert rows.value.tolist() == pytest.approx([(1 / 2 + 0) / 2, (1 / 2 + 2 / 3) / 2, 1.0])
+
+
+def test_masks_of_known_classes_are_scored_by_split_under_a_name_of_their_own(tmp_path):
+    metrics, _ = score(tmp_path, {"t": TRUTH, "v": TRUTH}, known=True)
+
+    rows = metrics[metrics.subject == "pseudo masks"]
+    assert rows.split.tolist() == ["train"] * 3 + ["val"] * 3
+    assert "predictions" not in set(metrics.subject)
+
+
+def test_what_is_not_given_is_not_scored(tmp_path):
+    score(tmp_path, {"t": TRUTH, "v": TRUTH})
+
+    evaluate.run(
+        EvaluateOptions(),
+        index=tmp_path / "i.h5",
+        masks=tmp_path / "m.h5",
+        predictions=tmp_path / "p.h5",
+        metrics=tmp_path / "again.csv",
+        per_class=tmp_path / "classes.csv",
+    )
+
+    assert set(pd.read_csv(tmp_path / "again.csv").subject) == {"predictions"}
 
 
 def test_each_class_has_its_own_row(tmp_path):

@@ -228,6 +228,24 @@ def test_predictions_have_three_variants_of_the_evaluation_split(finished):
             assert values.max() <= len(index.classes)
 
 
+def test_known_classes_are_told_apart_in_every_labelled_image_and_no_others(finished, tmp_path):
+    predict.run(
+        PredictOptions(scales=(1.0,), use_crf=True),
+        index=finished / "index.h5",
+        weights=finished / "round0/weights.safetensors",
+        predictions=tmp_path / "p.h5",
+        runtime=Runtime(2),
+        known_classes=True,
+    )
+
+    entries = read_index(finished / "index.h5").entries
+    with MapReader(tmp_path / "p.h5") as maps:
+        assert maps.ids() == sorted(entry.id for entry in entries)
+        for entry in entries:
+            own = {0, *(np.flatnonzero(entry.labels) + 1)}
+            assert set(np.unique(maps.read(entry.id))) <= own
+
+
 def test_without_crf_there_are_two_variants(finished, tmp_path):
     predict_round(finished, tmp_path / "p.h5", use_crf=False)
 
