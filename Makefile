@@ -31,6 +31,10 @@ test: $(READY) ## run all tests
 test-fast: $(READY) ## run the tests that take under a minute together
 	pytest -m "not slow"
 
+.PHONY: torture
+torture: $(READY) ## break runs, disks and files in every way, an hour
+	AUXSEG_TORTURE=1 pytest tests/faults
+
 .PHONY: check
 check: $(READY) ## style, types, workflow lint, generated files up to date
 	ruff check .
