@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import click
 import cv2
 
 from auxseg import __version__
-from auxseg.errors import UserError, out_of_memory
+from auxseg.errors import UserError, disk_fault, out_of_memory
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
 from auxseg.stopping import Stopped, stop_on_signals
@@ -59,9 +60,16 @@ def table(folder: Path) -> None:
     print("\n".join(lines) or "No figures: the data set has no masks to compare with.")
 
 
+def _told_by_the_main_thread(failed: threading.ExceptHookArgs) -> None:
+    """Leave out a disk's fault in TensorBoard's thread: the main one meets it, too."""
+    if failed.exc_value is None or disk_fault(failed.exc_value) is None:
+        threading.__excepthook__(failed)
+
+
 def main() -> None:
     """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
     stop_on_signals()
+    threading.excepthook = _told_by_the_main_thread
     cv2.setNumThreads(1)  # loading processes are forked, and OpenCV's threads do not survive that
     try:
         cli(standalone_mode=True)
@@ -69,11 +77,17 @@ def main() -> None:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:
-        if not out_of_memory(error):
+        if out_of_memory(error):
+            fault = (
+                "the memory is full; lower index.longest_side, or the stage's scales, crop_size or "
+                "batch_size,"
+            )
+        elif (disk := disk_fault(error)) is not None:
+            fault = f"{disk}; mend that"
+        else:
             raise
         print(
-            "auxseg: error: the memory is full; lower index.longest_side, or the stage's scales, "
-            "crop_size or batch_size, and run the same command again: nothing before it is lost.",
+            f"auxseg: error: {fault} and run the same command again: nothing before it is lost.",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -1,7 +1,14 @@
 """The one exception for everything a user can mend."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
+
+_DISK_FAULTS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EFBIG),
+}
 
 
 class UserError(Exception):
@@ -16,6 +23,14 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def disk_fault(error: BaseException) -> str | None:
+    """What the system says of a disk that is full, gone or not to be written; None of others."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_FAULTS:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{os.strerror(error.errno)}"
 
 
 def listing(faults: list[str], heading: str) -> UserError:
