@@ -1,7 +1,92 @@
-"""Pairwise affinities between positions: of one task, and across tasks."""
+"""Pairwise affinities between positions: of one task, and across tasks.
+
+An affinity of N positions has N x N values: 268 million for a photograph of 1024 x 1024 pixels at
+stride 8. It is therefore made in blocks of rows where it would not fit into a budget of memory, and
+never is there as a whole; what it is applied to, and its gradients, come out alike.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+BLOCK_BYTES = 256 * 2**20  # that the rows of a block, and what becomes of them, may take
+_COPIES = 8  # of a block's rows that are alive at a time
+
+
+class Affinity:
+    """An affinity (B, N, N) by its rows.
+
+    Args:
+        make_rows: from first and last, exclusive, to these rows (B, last - first, N).
+        batch: B.
+        positions: N.
+        transposed: apply the transpose.
+    """
+
+    def __init__(
+        self,
+        make_rows: Callable[[int, int], Tensor],
+        batch: int,
+        positions: int,
+        *,
+        transposed: bool = False,
+    ) -> None:
+        self.batch = batch
+        self.positions = positions
+        self._make_rows = make_rows
+        self._transposed = transposed
+        self._whole: Tensor | None = None
+
+    def transpose(self) -> "Affinity":
+        """Its transpose."""
+        return Affinity(self.rows, self.batch, self.positions, transposed=not self._transposed)
+
+    def rows(self, first: int, last: int) -> Tensor:
+        """Rows before any transposition, (B, last - first, N)."""
+        if self._whole is None:
+            return self._make_rows(first, last)
+        return self._whole[:, first:last]
+
+    def dense(self) -> Tensor:
+        """All of it, (B, N, N): made once, and kept."""
+        if self._whole is None:
+            self._whole = self._make_rows(0, self.positions)
+        return self._whole.transpose(1, 2) if self._transposed else self._whole
+
+    def apply(self, maps: Tensor) -> Tensor:
+        """Every map (B, K, h, w) averaged by it, N = h * w."""
+        flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
+        if self._whole is not None or self._in_a_block() >= self.positions:
+            result = self.dense() @ flat
+        elif self._transposed:
+            result = reduce(torch.add, (self._of_block(flat, *block) for block in self._blocks()))
+        else:
+            result = torch.cat([self._of_block(flat, *block) for block in self._blocks()], dim=1)
+        return result.transpose(1, 2).reshape(maps.shape)
+
+    def _of_block(self, flat: Tensor, first: int, last: int) -> Tensor:
+        """What one block of rows makes of the maps; made anew for its gradients."""
+        if torch.is_grad_enabled():
+            return checkpoint(self._product, flat, first, last, use_reentrant=False)
+        return self._product(flat, first, last)
+
+    def _product(self, flat: Tensor, first: int, last: int) -> Tensor:
+        rows = self.rows(first, last)
+        if self._transposed:
+            return rows.transpose(1, 2) @ flat[:, first:last]
+        return rows @ flat
+
+    def _in_a_block(self) -> int:
+        a_row = self.batch * self.positions * 4 * _COPIES
+        return max(1, BLOCK_BYTES // a_row)
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        size = self._in_a_block()
+        for first in range(0, self.positions, size):
+            yield first, min(first + size, self.positions)
 
 
 class TaskAffinity(nn.Module):
@@ -21,7 +106,7 @@ class TaskAffinity(nn.Module):
         self.value = nn.Conv2d(channels, channels, 1)
         self.project = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> tuple[Tensor, Affinity]:
         """Enhance features (B, D, h, w).
 
         Returns:
@@ -31,9 +116,13 @@ class TaskAffinity(nn.Module):
         """
         theta = self.theta(features).flatten(2)  # (B, D, N)
         phi = self.phi(features).flatten(2)
-        affinity = torch.softmax(theta.transpose(1, 2) @ phi, dim=2)
+
+        def rows(first: int, last: int) -> Tensor:
+            return torch.softmax(theta[:, :, first:last].transpose(1, 2) @ phi, dim=2)
+
+        affinity = Affinity(rows, len(phi), phi.shape[2])
         values = self.value(features)
-        context = propagate(affinity, values)
+        context = affinity.apply(values)
         if self.unary is not None:
             attention = torch.softmax(self.unary(features).flatten(2), dim=2)  # (B, 1, N)
             context = context + (values.flatten(2) @ attention.transpose(1, 2))[..., None]
@@ -48,14 +137,16 @@ class CrossTaskAffinity(nn.Module):
         self.mix = nn.Conv2d(2, 2, 3, padding=1, bias=False)
         self.gate = nn.Conv2d(2, 2, 1)
 
-    def forward(self, segmentation: Tensor, saliency: Tensor) -> Tensor:
-        """Affinities of two tasks, (B, N, N) each, to the cross-task affinity (B, N, N)."""
-        both = torch.stack((segmentation, saliency), dim=1)  # (B, 2, N, N)
-        weights = torch.softmax(self.gate(torch.relu(self.mix(both))), dim=1)
-        return (weights * both).sum(dim=1)
+    def forward(self, segmentation: Affinity, saliency: Affinity) -> Affinity:
+        """Affinities of two tasks to the cross-task affinity."""
+        positions = segmentation.positions
 
+        def rows(first: int, last: int) -> Tensor:
+            # The 3 x 3 convolution sees one row above and one below.
+            above, below = max(0, first - 1), min(positions, last + 1)
+            both = torch.stack([a.rows(above, below) for a in (segmentation, saliency)], dim=1)
+            mixed = self.mix(both)[:, :, first - above : last - above]
+            weights = torch.softmax(self.gate(torch.relu(mixed)), dim=1)
+            return (weights * both[:, :, first - above : last - above]).sum(dim=1)
 
-def propagate(affinity: Tensor, maps: Tensor) -> Tensor:
-    """Apply an affinity (B, N, N) to maps (B, K, h, w), N = h * w."""
-    flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
-    return (affinity @ flat).transpose(1, 2).reshape(maps.shape)
+        return Affinity(rows, segmentation.batch, positions)

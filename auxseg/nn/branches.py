@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from auxseg.nn.affinity import TaskAffinity
+from auxseg.nn.affinity import Affinity, TaskAffinity
 from auxseg.nn.dropout import ChannelDropout
 
 
@@ -60,7 +60,7 @@ class DenseBranch(nn.Module):
         nn.init.xavier_uniform_(self.predict.weight)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, features: Tensor) -> tuple[Tensor, Affinity | None]:
         """Features (B, K, h, w) to initial logits (B, outputs, h, w) and affinity (B, N, N)."""
         task_features = self.relu(self.widen(self.relu(self.reduce(features))))
         affinity = None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from auxseg.errors import UserError
-from auxseg.nn.affinity import CrossTaskAffinity, propagate
+from auxseg.nn.affinity import Affinity, CrossTaskAffinity
 from auxseg.nn.backbones import Backbone, build_backbone
 from auxseg.nn.branches import ClassificationHead, DenseBranch
 
@@ -21,8 +21,8 @@ class Outputs:
         cam: (B, C, h, w), unbounded, None without the classification branch.
         segmentation, refined_segmentation: (B, C + 1, h, w) logits, index 0 = background.
         saliency, refined_saliency: (B, 1, h, w) logits, None without the saliency branch.
-        affinity: (B, N, N) that refined them, transposed where the network does so; None without
-            one: then the refined logits are the initial ones.
+        affinity: that refined them, transposed where the network does so; `affinity.dense()` is
+            all of it, (B, N, N). None without one: then the refined logits are the initial ones.
     """
 
     class_logits: Tensor | None
@@ -31,11 +31,11 @@ class Outputs:
     refined_segmentation: Tensor
     saliency: Tensor | None
     refined_saliency: Tensor | None
-    affinity: Tensor | None
+    affinity: Affinity | None
 
     def propagate(self, maps: Tensor) -> Tensor:
         """Apply the network's affinity to any maps (B, K, h, w); without one, maps stay as are."""
-        return maps if self.affinity is None else propagate(self.affinity, maps)
+        return maps if self.affinity is None else self.affinity.apply(maps)
 
 
 class Classifier(nn.Module):
@@ -113,14 +113,18 @@ class AuxSegNet(nn.Module):
         else:
             affinity = segmentation_affinity if saliency_affinity is None else saliency_affinity
         if affinity is not None and self.transpose_affinity:
-            affinity = affinity.transpose(1, 2)
+            affinity = affinity.transpose()
+        refined = [logits for logits in (segmentation, saliency) if logits is not None]
+        if affinity is not None:  # applied once: its rows may have to be made anew each time
+            channels = [logits.shape[1] for logits in refined]
+            refined = list(affinity.apply(torch.cat(refined, dim=1)).split(channels, dim=1))
         return Outputs(
             class_logits=class_logits,
             cam=cam,
             segmentation=segmentation,
-            refined_segmentation=_refined(segmentation, affinity),
+            refined_segmentation=refined[0],
             saliency=saliency,
-            refined_saliency=None if saliency is None else _refined(saliency, affinity),
+            refined_saliency=None if saliency is None else refined[1],
             affinity=affinity,
         )
 
@@ -178,7 +182,3 @@ def normalise(images: Tensor, backbone: Backbone) -> Tensor:
     mean = torch.tensor(backbone.mean, device=images.device).view(1, 3, 1, 1) * 255
     std = torch.tensor(backbone.std, device=images.device).view(1, 3, 1, 1) * 255
     return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def _refined(logits: Tensor, affinity: Tensor | None) -> Tensor:
-    return logits if affinity is None else propagate(affinity, logits)

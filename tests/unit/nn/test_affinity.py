@@ -1,9 +1,11 @@
 """The affinity against the formulas of docs/method.md, restated in NumPy."""
 
 import numpy as np
+import pytest
 import torch
 
-from auxseg.nn.affinity import CrossTaskAffinity, TaskAffinity, propagate
+from auxseg.nn import affinity as affinities
+from auxseg.nn.affinity import Affinity, CrossTaskAffinity, TaskAffinity
 
 
 def softmax(values: np.ndarray, axis: int) -> np.ndarray:
@@ -17,6 +19,10 @@ def one_by_one(layer: torch.nn.Conv2d, features: np.ndarray) -> np.ndarray:
     return weight @ features + layer.bias.detach().numpy()[:, None]
 
 
+def given(whole: torch.Tensor) -> Affinity:
+    return Affinity(lambda first, last: whole[:, first:last], *whole.shape[:2])
+
+
 def test_task_affinity_is_the_softmax_of_theta_times_phi_and_enhances_the_features():
     torch.manual_seed(0)
     layer = TaskAffinity(5)
@@ -28,7 +34,7 @@ def test_task_affinity_is_the_softmax_of_theta_times_phi_and_enhances_the_featur
     expected = softmax(one_by_one(layer.theta, flat).T @ one_by_one(layer.phi, flat), axis=1)
     context = (expected @ one_by_one(layer.value, flat).T).T
     result = flat + one_by_one(layer.project, context)
-    assert np.allclose(affinity[0].detach(), expected, atol=1e-6)
+    assert np.allclose(affinity.dense()[0].detach(), expected, atol=1e-6)
     assert np.allclose(enhanced[0].detach().reshape(5, 12), result, atol=1e-5)
 
 
@@ -42,7 +48,7 @@ def test_a_unary_affinity_adds_one_context_for_all_positions():
 
     attention = softmax(one_by_one(layer.unary, flat), axis=1)  # (1, 12)
     values = one_by_one(layer.value, flat)
-    context = (affinity[0].detach().numpy() @ values.T).T + values @ attention.T
+    context = (affinity.dense()[0].detach().numpy() @ values.T).T + values @ attention.T
     result = flat + one_by_one(layer.project, context)
     assert np.allclose(enhanced[0].detach().reshape(5, 12), result, atol=1e-5)
 
@@ -50,7 +56,7 @@ def test_a_unary_affinity_adds_one_context_for_all_positions():
 def test_rows_of_a_task_affinity_add_up_to_one():
     _, affinity = TaskAffinity(4)(torch.randn(2, 4, 3, 3))
 
-    assert torch.allclose(affinity.sum(dim=2), torch.ones(2, 9))
+    assert torch.allclose(affinity.dense().sum(dim=2), torch.ones(2, 9))
 
 
 def test_cross_task_affinity_gates_each_pair_of_positions():
@@ -59,7 +65,7 @@ def test_cross_task_affinity_gates_each_pair_of_positions():
     first, second = torch.softmax(torch.randn(2, 1, 6, 6), dim=3)
     stack = np.stack((first[0].numpy(), second[0].numpy()))  # (2, 6, 6)
 
-    mixed = layer(first, second)
+    mixed = layer(given(first), given(second)).dense()
 
     padded = np.pad(stack, ((0, 0), (1, 1), (1, 1)))
     kernel = layer.mix.weight.detach().numpy()
@@ -79,4 +85,49 @@ def test_propagation_averages_positions_by_their_affinity():
     affinity[0, 0] = torch.tensor([0.0, 0.5, 0.5, 0.0])
     affinity[0, 3, 3] = 1.0
 
-    assert propagate(affinity, maps).tolist() == [[[[2.5, 0.0], [0.0, 4.0]]]]
+    assert given(affinity).apply(maps).tolist() == [[[[2.5, 0.0], [0.0, 4.0]]]]
+
+
+def applied(maps: torch.Tensor, transposed: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Maps under the cross-task affinity of random features, and all gradients."""
+    torch.manual_seed(0)
+    features = torch.randn(2, 5, 7, 8, dtype=torch.float64, requires_grad=True)
+    layers = torch.nn.ModuleList([TaskAffinity(5), TaskAffinity(5), CrossTaskAffinity()]).double()
+    *tasks, cross = layers
+    enhanced, found = zip(*(task(features) for task in tasks), strict=True)
+    affinity = cross(*found)
+    result = (affinity.transpose() if transposed else affinity).apply(maps)
+    loss = (result * torch.arange(result.numel()).view_as(result)).sum() + sum(
+        (e * e).sum() for e in enhanced
+    )
+    gradients = torch.autograd.grad(loss, [features, *layers.parameters()])
+    names = ["features", *(name for name, _ in layers.named_parameters())]
+    return result.detach(), dict(zip(names, gradients, strict=True))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("rows", [1, 5, 55])
+def test_blocks_of_rows_give_the_values_and_gradients_of_the_whole(monkeypatch, rows, transposed):
+    maps = torch.randn(2, 3, 7, 8, dtype=torch.float64)
+    whole, expected = applied(maps, transposed)
+    monkeypatch.setattr(affinities, "BLOCK_BYTES", rows * 2 * 56 * 4 * affinities._COPIES)
+
+    blocked, found = applied(maps, transposed)
+
+    assert torch.allclose(blocked, whole, atol=1e-12)
+    for name, gradient in expected.items():
+        assert torch.allclose(found[name], gradient, atol=1e-9), name
+
+
+def test_a_large_affinity_is_never_whole_in_memory(monkeypatch):
+    monkeypatch.setattr(affinities, "BLOCK_BYTES", 10 * 400 * 4 * affinities._COPIES)
+    asked = []
+
+    def rows(first: int, last: int) -> torch.Tensor:
+        asked.append(last - first)
+        return torch.full((1, last - first, 400), 1 / 400)
+
+    result = Affinity(rows, 1, 400).apply(torch.ones(1, 2, 20, 20))
+
+    assert set(asked) == {10}
+    assert torch.allclose(result, torch.ones(1, 2, 20, 20))

@@ -3,7 +3,6 @@ import torch
 
 from auxseg.config import ModelOptions
 from auxseg.errors import UserError
-from auxseg.nn.affinity import propagate
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.network import AuxSegNet, build_network, normalise
 
@@ -27,13 +26,13 @@ def test_every_output_has_its_documented_shape():
     assert outputs.cam.shape == (2, CLASSES, 4, 6)
     assert outputs.segmentation.shape == outputs.refined_segmentation.shape == (2, 4, 4, 6)
     assert outputs.saliency.shape == outputs.refined_saliency.shape == (2, 1, 4, 6)
-    assert outputs.affinity.shape == (2, 24, 24)
+    assert outputs.affinity.dense().shape == (2, 24, 24)
 
 
 def test_refined_predictions_are_the_initial_ones_under_the_affinity():
     outputs = network()(images())
 
-    expected = propagate(outputs.affinity, outputs.segmentation)
+    expected = outputs.affinity.apply(outputs.segmentation)
     assert torch.allclose(outputs.refined_segmentation, expected)
     assert torch.allclose(outputs.propagate(outputs.saliency), outputs.refined_saliency)
 
@@ -68,7 +67,7 @@ def test_without_affinity_refined_predictions_are_the_initial_ones():
 def test_one_tasks_affinity_refines_both_tasks(affinity):
     outputs = network(affinity=affinity)(images())
 
-    assert torch.allclose(outputs.affinity.sum(dim=2), torch.ones(2, 24), atol=1e-5)
+    assert torch.allclose(outputs.affinity.dense().sum(dim=2), torch.ones(2, 24), atol=1e-5)
     assert torch.allclose(outputs.refined_saliency, outputs.propagate(outputs.saliency))
 
 
@@ -82,14 +81,14 @@ def test_the_dual_affinity_is_the_cross_task_one_of_features_with_global_context
     dual.load_state_dict(plain.state_dict(), strict=False)
 
     assert not torch.allclose(dual(images()).segmentation, plain(images()).segmentation)
-    assert torch.allclose(dual(images()).affinity, plain(images()).affinity)
+    assert torch.allclose(dual(images()).affinity.dense(), plain(images()).affinity.dense())
 
 
 def test_a_transposed_affinity_refines_transposed():
     as_coded, as_written = network()(images()), network(transpose_affinity=True)(images())
 
-    assert torch.equal(as_written.affinity, as_coded.affinity.transpose(1, 2))
-    expected = propagate(as_written.affinity, as_coded.segmentation)
+    assert torch.equal(as_written.affinity.dense(), as_coded.affinity.dense().transpose(1, 2))
+    expected = as_written.affinity.apply(as_coded.segmentation)
     assert torch.allclose(as_written.refined_segmentation, expected)
 
 
