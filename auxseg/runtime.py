@@ -78,7 +78,7 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
         )
     except Exception as error:  # each accelerator refuses in a class of its own
         raise UserError(
-            f"--device {runtime.device}: {devices} cannot be used here "
+            f"--device {runtime.device}, {devices} of them: cannot be used here "
             f"({str(error).splitlines()[0]}); use fewer, or auto or cpu."
         ) from None
 

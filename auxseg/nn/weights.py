@@ -10,12 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from auxseg.description import description_metadata, read_description
+from auxseg.description import description_metadata, read_description, read_metadata
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
 from auxseg.store import write_atomically
-
-_CONTENT = "content"
 
 
 def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
@@ -23,8 +21,7 @@ def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any])
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    metadata = {**description_metadata(description), _CONTENT: _digest(state)}
-    write_atomically(path, save(state, metadata))
+    write_atomically(path, save(state, description_metadata(description, _digest(state))))
 
 
 def load_classifier(
@@ -133,8 +130,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        written = (file.metadata() or {}).get(_CONTENT)
-    if written not in (None, _digest(state)):  # files of others have none
+        metadata = file.metadata()
+    try:
+        _, content = read_metadata(path, metadata)
+    except (KeyError, TypeError, ValueError):
+        return state  # a file of others
+    if content not in ("", _digest(state)):
         raise UserError(f"{path}: damaged; delete the file and make it again.")
     return state
 

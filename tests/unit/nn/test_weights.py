@@ -136,3 +136,13 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
             }  # fmt: skip
 
     assert noticed > 0.8 * len(places)
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    network = Classifier(build_backbone("test_efficientnet"), 2)
+    about = {"kind": "classifier", "classes": ["a", "b"], "model": MODEL, "round": 0, "inputs": {}}
+
+    for number in range(8):
+        save_weights(tmp_path / f"{number}.safetensors", network, about)
+
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

@@ -21,6 +21,7 @@ from auxseg.config import (
 )
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
+from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import normalise
 from auxseg.nn.weights import load_network
@@ -276,8 +277,7 @@ def test_a_later_round_starts_from_the_weights_before_and_counts_on(finished, tm
 
     train_round(finished, tmp_path, start=start, learning_rate=1e-12)
 
-    with safe_open(tmp_path / "weights.safetensors", framework="np") as file:
-        assert '"round": 1' in file.metadata()["auxseg"]
+    assert read_description(tmp_path / "weights.safetensors")["round"] == 1
     before, after = tensors(start), tensors(tmp_path / "weights.safetensors")
     kernels = [name for name in before if name.endswith("predict.weight")]
     assert kernels
@@ -328,7 +328,9 @@ def test_modules_without_a_network_start_without_torch(module):
 
 
 def test_a_device_that_is_not_there_is_one_sentence(finished, tmp_path):
-    with pytest.raises(UserError, match=r"--device tpu9: cannot be used here .*; use auto or cpu"):
+    with pytest.raises(
+        UserError, match=r"--device tpu9, 1 of them: cannot be used here .*; use fewer"
+    ):
         cam.run(
             CamOptions(scales=(1.0,)),
             index=finished / "index.h5",

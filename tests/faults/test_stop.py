@@ -1,0 +1,91 @@
+"""SIGTERM and Ctrl-C: a stage ends soon, and the same command goes on from there."""
+
+import hashlib
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from auxseg.store import file_digest
+from tests.processes import auxseg, finished
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = (
+    "{model: {backbone: test_efficientnet, weights: none, frozen_stride: 1},"
+    " epochs: 60, batch_size: 4, crop_size: 48}"
+)
+
+
+def classify(run: Path, folder: Path) -> list[str]:
+    return auxseg(
+        *("classify", "--index", run / "index.h5", "--options", OPTIONS),
+        *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv"),
+    )
+
+
+def stopped(command: list[str], when, number: int) -> tuple[str, int, float]:
+    """Send a signal once `when` holds: words, exit code, seconds until the end."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not when() and process.poll() is None:
+        time.sleep(0.02)
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, words = process.communicate(timeout=60)
+    return words, process.returncode, time.monotonic() - sent
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_told_to_end_does_so_within_five_seconds_and_goes_on(tiny_run, tmp_path, number):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    done = finished(classify(tiny_run, whole), tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    words, code, seconds = stopped(classify(tiny_run, cut), (cut / "checkpoint.pt").is_file, number)
+
+    assert code == 128 + number
+    assert seconds < 5
+    step = words.split(f"auxseg: stopped by {signal.Signals(number).name} after step ")[1]
+    assert step.endswith(" of 180; the same command goes on from there.\n")
+    assert not (cut / "weights.safetensors").exists()
+    again = finished(classify(tiny_run, cut), tmp_path)
+    assert f"goes on after step {step.split()[0]} of 180" in again.stderr
+    weights = [(f / "weights.safetensors").read_bytes() for f in (whole, cut)]
+    assert weights[0] == weights[1]
+    histories = [(f / "history.csv").read_text() for f in (whole, cut)]
+    assert histories[0] == histories[1]
+
+
+def test_a_stage_of_maps_told_to_end_keeps_what_it_has(tiny_run, tmp_path):
+    """Waiting for its images' turn takes the stage a while: a slow model would."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    weights = whole / "weights.safetensors"
+    assert finished(classify(tiny_run, whole), tmp_path).returncode == 0
+
+    def cam(folder: Path) -> list[str]:
+        scales = "[1.0, 2.0, 3.0, 4.0, 3.9, 3.8, 3.7, 3.6, 3.5, 3.4, 3.3, 3.2]"
+        return auxseg(
+            *("cam", "--index", tiny_run / "index.h5", "--weights", weights),
+            *("--cam", folder / "cam.h5", "--options", f"scales: {scales}"),
+        )
+
+    assert finished(cam(whole), tmp_path).returncode == 0
+    started = time.monotonic()
+    words, code, seconds = stopped(cam(cut), lambda: time.monotonic() - started > 5, signal.SIGTERM)
+
+    assert seconds < 5
+    if code != 0:  # a fast machine may have been done
+        assert code == 128 + signal.SIGTERM
+        assert words.endswith("auxseg: stopped by SIGTERM; the same command goes on from there.\n")
+        assert not (cut / "cam.h5").exists()
+        assert finished(cam(cut), tmp_path).returncode == 0
+    assert file_digest(cut / "cam.h5") == file_digest(whole / "cam.h5")
+
+
+def test_digests_of_weights_are_those_of_their_bytes(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"abc")
+
+    assert file_digest(path) == hashlib.sha256(b"abc").hexdigest()
