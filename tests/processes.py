@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -69,8 +70,15 @@ def killed(command: list[str], folder: Path, seconds: float) -> bool:
     return False
 
 
-def left_behind(folder: Path) -> list[psutil.Process]:
-    """Processes that still work in a folder."""
+def left_behind(folder: Path, seconds: float = 5) -> list[psutil.Process]:
+    """Processes that work in a folder, and still do so after a while."""
+    end = time.monotonic() + seconds
+    while (found := _working_in(folder)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
+def _working_in(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
