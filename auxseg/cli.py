@@ -177,12 +177,16 @@ def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, pag
 
 def _aligned(figures: "RoundTable") -> Iterator[str]:
     """A table by round as lines for a terminal: its groups of columns one below the other."""
+    from auxseg.report.tables import NOTHING
+
     start = 0
     for group in figures.groups:
         yield group.title
         yield "  ".join(["round", *group.columns])
         end = start + len(group.columns)
         for number, cells in figures.rows:
+            if set(cells[start:end]) == {NOTHING}:  # after the last round: labels, no network
+                continue
             pairs = zip(cells[start:end], group.columns, strict=True)
             yield "  ".join([f"{number:5}", *(cell.rjust(len(name)) for cell, name in pairs)])
         yield ""

@@ -138,7 +138,7 @@ def test_a_missing_map_is_one_sentence_and_costs_no_earlier_artifact(project, tm
 
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"auxseg: error: saliency maps in {maps} are incomplete: 1 fault" in said
+    assert f"auxseg: error: saliency maps in {maps} cannot be used: 1 fault" in said
     assert "  - no saliency map for image 'train-0003'" in said
     after = digests(project / "results/maps")
     assert before
