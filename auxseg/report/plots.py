@@ -203,7 +203,7 @@ def _round_lines(
             annotation_clip=False,
         )
     axis.set_xlabel(axis_title, color=_SOFT, size=9)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlim(-0.15, last + 0.15)
     _dress(axis, title)
     return figure
