@@ -87,14 +87,22 @@ def index_beside(path: Path) -> Index | None:
     return None
 
 
+def plane_of(maps: MapReader, variant: str) -> int:
+    """Which plane of predictions is a variant's.
+
+    Raises:
+        UserError: there is none.
+    """
+    if variant not in (known := list(maps.attributes["variants"])):
+        raise UserError(f"{maps.path}: no variant {variant!r}; it has {', '.join(known)}.")
+    return known.index(variant)
+
+
 def _plane(maps: MapReader, variant: str | None) -> tuple[int | None, str]:
     """Which plane of each map is meant, None for maps of one, and its name in words."""
-    known = list(maps.attributes.get("variants", []))
-    if not known:
+    if not (known := list(maps.attributes.get("variants", []))):
         if variant is not None:
             raise UserError(f"{maps.path}: has no variants; leave --variant out.")
         return None, ""
-    variant = variant or known[-1]
-    if variant not in known:
-        raise UserError(f"{maps.path}: no variant {variant!r}; it has {', '.join(known)}.")
-    return known.index(variant), f", {variant}"
+    chosen = variant or known[-1]
+    return plane_of(maps, chosen), f", {chosen}"

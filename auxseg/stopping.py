@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from multiprocessing import parent_process
 from types import FrameType
 
-import cv2
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -74,24 +72,29 @@ def end_with_launcher() -> None:
     """In a process that another started as a command: end when that one ends."""
     launcher = os.getppid()
 
-    def watch() -> None:
+    def wait() -> None:
         while os.getppid() == launcher:
             time.sleep(1)
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    _end_after(wait)
 
 
 def begin_worker() -> None:
     """In a spawned worker: leave signals to the parent, end when it ends, and use one core."""
+    import cv2  # here, as it takes a while to load
+
     cv2.setNumThreads(1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
+    if (parent := parent_process()) is not None:
+        _end_after(parent.join)
 
-        def end_with_parent() -> None:
-            parent.join()
-            os._exit(1)
 
-        threading.Thread(target=end_with_parent, daemon=True).start()
+def _end_after(wait: Callable[[], None]) -> None:
+    """End this process, whatever it does, once `wait` has returned."""
+
+    def end() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()

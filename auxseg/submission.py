@@ -13,6 +13,7 @@ from auxseg.datasets.palette import index_picture
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask, image_size
+from auxseg.pictures import plane_of
 from auxseg.store import MapReader, write_atomically
 
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
@@ -51,10 +52,9 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
                 f"{predictions}: predictions of split {maps.attributes['split']!r}; run "
                 f"`auxseg predict --split test` for those of the test images."
             )
-        if variant not in (known := list(maps.attributes["variants"])):
-            raise UserError(f"{predictions}: no variant {variant!r}; it has {', '.join(known)}.")
+        number = plane_of(maps, variant)
         for entry in table.split("test"):
-            plane = maps.read(entry.id, entry.size)[known.index(variant)]
+            plane = maps.read(entry.id, entry.size)[number]
             labels = fit_mask(to_voc[plane], image_size(entry.image))
             _add(tar, f"{FOLDER}/{entry.id}.png", _png(labels))
     write_atomically(archive, buffer.getvalue())

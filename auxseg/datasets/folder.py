@@ -9,6 +9,7 @@ its extension.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -79,16 +80,20 @@ def _photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
         raise UserError(f"{folder}: no such folder; index.folder.root must be the one above it.")
     photos: dict[str, Path] = {}
     faults = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        name = _composed(path.relative_to(folder).with_suffix("").as_posix())
+    for name, path in _pictures(folder):
         if name in photos:
             other = photos[name].name
             faults.append(f"{path}: has the same name as {other}, extension aside; rename one.")
         else:
             photos[name] = path
     return photos, faults
+
+
+def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(path below the folder without extension, path) of every picture, sorted."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            yield _composed(path.relative_to(folder).with_suffix("").as_posix()), path
 
 
 def _composed(text: str) -> str:
@@ -204,10 +209,7 @@ def _check_whole(reading: _Reading) -> None:
 def _orphans(reading: _Reading, folder: Path) -> list[str]:
     """A sentence for each picture that would be passed over: it bears no photograph's name."""
     faults = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        name = _composed(path.relative_to(folder).with_suffix("").as_posix())
+    for name, path in _pictures(folder):
         if name not in reading.photos:
             faults.append(f"{path}: bears no photograph's name; rename or remove it.")
         elif path.suffix != ".png":

@@ -9,7 +9,7 @@ the parts under the final name. A kill at any instant costs at most one part.
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -82,8 +82,7 @@ class MapWriter:
 
     def finish(self) -> None:
         """Join the parts under the final name, in order of id, and remove them."""
-        self.join()
-        self.remove_parts()
+        _end([self], None)
 
     def join(self) -> None:
         """Join the parts under the final name, in order of id."""
@@ -108,10 +107,7 @@ class MapWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.finish()
-        elif not issubclass(kind, Exception):  # stopped from outside: nothing done is to be lost
-            self.flush()
+        _end([self], kind)
 
     def _recover(self) -> set[str]:
         """Ids in whole parts; damaged parts, and those of other options or inputs, are removed."""
@@ -156,16 +152,22 @@ def writing_together(*writers: MapWriter) -> Iterator[tuple[MapWriter, ...]]:
     """Finish several artifacts of one stage, so that no part is gone before all are whole."""
     try:
         yield writers
-    except Exception:
+    except BaseException as error:
+        _end(writers, type(error))
         raise
-    except BaseException:  # stopped from outside: nothing done is to be lost
+    _end(writers, None)
+
+
+def _end(writers: Sequence[MapWriter], error: type[BaseException] | None) -> None:
+    """Finish the writers' work together, or keep what is done of work that is stopped."""
+    if error is None:
+        for writer in writers:
+            writer.join()
+        for writer in writers:
+            writer.remove_parts()
+    elif not issubclass(error, Exception):  # stopped from outside: nothing done is to be lost
         for writer in writers:
             writer.flush()
-        raise
-    for writer in writers:
-        writer.join()
-    for writer in writers:
-        writer.remove_parts()
 
 
 class MapReader:
