@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import cv2
 
 from auxseg import __version__
 from auxseg.errors import UserError, disk_fault, out_of_memory
@@ -70,7 +69,6 @@ def main() -> None:
     """Entry point: a `UserError` is one sentence and exit code 2, without a traceback."""
     stop_on_signals()
     threading.excepthook = _told_by_the_main_thread
-    cv2.setNumThreads(1)  # loading processes are forked, and OpenCV's threads do not survive that
     try:
         cli(standalone_mode=True)
     except UserError as error:

@@ -8,6 +8,7 @@ Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkp
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError
-from auxseg.nn.network import build_network
+from auxseg.nn.network import AuxSegNet, build_network
 from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
 from auxseg.store import file_digest
@@ -57,13 +58,7 @@ def run(
     seed = options.random_seed * SEEDS_A_RUN + round_number + 1
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
-    network = build_network(num_classes=len(table.classes), **model)
-    new = load_weights(network, initial_weights, allow_missing=round_number == 0)
-    if any(name.startswith("backbone.") for name in new):
-        raise UserError(
-            f"{initial_weights}: learnt on another backbone than {options.model.backbone!r}; run "
-            f"stage classify with this one."
-        )
+    network = _network(model, len(table.classes), initial_weights, round_number)
 
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
         return multi_task_losses(network(images), batch, counts, options)
@@ -91,6 +86,20 @@ def run(
         history=history,
         runtime=replace(runtime, devices=max(1, devices)),
     )
+
+
+def _network(
+    model: dict[str, Any], num_classes: int, initial_weights: Path, round_number: int
+) -> AuxSegNet:
+    """The network where the round begins: at the classifier, or where the last round ended."""
+    network = build_network(num_classes=num_classes, **model)
+    new = load_weights(network, initial_weights, allow_missing=round_number == 0)
+    if any(name.startswith("backbone.") for name in new):
+        raise UserError(
+            f"{initial_weights}: learnt on another backbone than {model['backbone']!r}; run "
+            f"stage classify with this one."
+        )
+    return network
 
 
 def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path:
