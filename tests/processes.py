@@ -38,7 +38,7 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, **config) -> list[str]:
+def snakemake(*arguments: str, **config) -> list[str]:
     """The command that makes a small run on generated scenes, whole."""
     values = {**SMALL, **config}
     pairs = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items()]

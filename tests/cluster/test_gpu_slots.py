@@ -87,10 +87,15 @@ def test_who_finds_no_free_gpu_waits_and_gets_it_when_its_holder_is_killed(tmp_p
     second.kill()
 
 
-def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+def see_gpus(monkeypatch, folder: Path, ids: str) -> None:
+    """Be a process that may use these GPUs and holds none yet."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ids)
     monkeypatch.delenv("AUXSEG_HELD_GPUS", raising=False)
-    monkeypatch.setattr(gpu_slots, "lock_folder", lambda: tmp_path)
+    monkeypatch.setattr(gpu_slots, "lock_folder", lambda: folder)
+
+
+def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
+    see_gpus(monkeypatch, tmp_path, "4,5")
 
     gpu_slots.take_gpus(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
@@ -100,9 +105,7 @@ def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
 
 
 def test_without_as_many_gpus_nothing_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    monkeypatch.delenv("AUXSEG_HELD_GPUS", raising=False)
-    monkeypatch.setattr(gpu_slots, "lock_folder", lambda: tmp_path)
+    see_gpus(monkeypatch, tmp_path, "-1")
 
     gpu_slots.take_gpus(1)
 

@@ -43,7 +43,7 @@ def mount(*arguments: str) -> None:
 def project(tmp_path_factory) -> Path:
     """A finished small run."""
     folder = copy_of_the_project(tmp_path_factory.mktemp("project"))
-    done = finished(snakemake(folder), folder)
+    done = finished(snakemake(), folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -63,9 +63,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def command_of(project: Path, stage: str, disk: Path) -> list[str]:
     """The command that made a stage's last artifact, writing to the disk instead."""
-    planned = finished(
-        snakemake(project, "--forceall", "--dry-run", "--printshellcmds"), project
-    ).stdout
+    planned = finished(snakemake("--forceall", "--dry-run", "--printshellcmds"), project).stdout
     lines = [line for line in planned.splitlines() if f"auxseg {stage} " in line]
     (line,) = [line for line in lines if WRITES[stage][0] in line.split("--options")[0]]
     words = line.split(f"auxseg {stage} ")[1].split(" 2>&1")[0]
@@ -120,7 +118,7 @@ def test_photographs_that_vanish_are_named(project, tmp_path):
     (photos,) = (moved / "data").glob("shapes-*")
     shutil.rmtree(photos / "images")
 
-    done = finished(snakemake(moved, "--forcerun", "classify"), moved)
+    done = finished(snakemake("--forcerun", "classify"), moved)
 
     said = done.stdout + done.stderr
     assert done.returncode != 0

@@ -47,7 +47,7 @@ def project(tmp_path_factory) -> Path:
 def undisturbed(project: Path) -> tuple[dict[str, str], float]:
     """What the run ends with, and the seconds it takes."""
     started = time.monotonic()
-    done = finished(snakemake(project), project)
+    done = finished(snakemake(), project)
     assert done.returncode == 0, done.stdout + done.stderr
     found = contents(project / "results/small")
     assert len(found) > 15
@@ -59,14 +59,14 @@ def disturbed(project: Path, moments: list[float]) -> tuple[dict[str, str], int]
     shutil.rmtree(project / "results")
     kills = 0
     for seconds in moments:
-        if not killed(snakemake(project), project, seconds):
+        if not killed(snakemake(), project, seconds):
             break
         kills += 1
         assert left_behind(project) == []
         # Snakemake cannot know that the run which holds the lock is no more.
-        unlocked = finished(snakemake(project, "--unlock"), project)
+        unlocked = finished(snakemake("--unlock"), project)
         assert unlocked.returncode == 0, unlocked.stdout + unlocked.stderr
-    done = finished(snakemake(project), project)
+    done = finished(snakemake(), project)
     assert done.returncode == 0, done.stdout + done.stderr
     run = project / "results/small"
     assert [p for p in run.rglob("*") if p.suffix in (".tmp", ".parts")] == []

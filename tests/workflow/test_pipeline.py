@@ -1,10 +1,8 @@
 """The whole workflow, really run: tiny generated photographs, a tiny network, two rounds."""
 
 import hashlib
-import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,42 +10,24 @@ import pytest
 
 from auxseg.description import read_description
 from auxseg.store import file_digest
-from tests.processes import copy_of_the_project
+from tests import processes
+from tests.processes import SMALL, copy_of_the_project, finished
 
 pytestmark = pytest.mark.slow
 
 TINY = {
+    **SMALL,
     "run": "tiny",
-    "rounds": 2,
     "index": {"shapes": {"train": 12, "val": 6, "min_size": 48, "max_size": 64}},
-    "model": {
-        "backbone": "test_efficientnet",
-        "weights": "none",
-        "frozen_stride": 1,
-        "dense_channels": 8,
-    },
     "classify": {"epochs": 1, "crop_size": 48},
     "cam": {"scales": [1.0]},
     "train": {"epochs": 1, "crop_size": 48},
     "predict": {"scales": [1.0]},
-    "report": {"panels": 2},
 }
 
 
 def snakemake(folder: Path, *arguments: str, **changes) -> subprocess.CompletedProcess[str]:
-    values = {key: value if isinstance(value, str) else json.dumps(value)
-              for key, value in {**TINY, **changes}.items()}  # fmt: skip
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--cores", "2"),
-            *(*arguments, "--config"),
-            *(f"{key}={value}" for key, value in values.items()),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return finished(processes.snakemake(*arguments, **{**TINY, **changes}), folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import h5py
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from auxseg.errors import UserError
-from auxseg.store import Header, MapReader, MapWriter, read_table, write_table
+from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table, write_table
 
 
 def write(path: Path, header: Header = Header("labels")) -> None:  # noqa: B008
@@ -88,3 +89,10 @@ def test_a_map_that_went_missing_is_noticed(tmp_path):
 
     with pytest.raises(UserError, match=r"a\.h5: damaged; delete the file and run its stage"):
         MapReader(tmp_path / "a.h5")
+
+
+def test_digests_of_weights_are_those_of_their_bytes(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"abc")
+
+    assert file_digest(path) == hashlib.sha256(b"abc").hexdigest()
