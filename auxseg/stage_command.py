@@ -64,7 +64,7 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
     def call(options: str, threads: int = 1, device: str = "auto", **paths: Any) -> None:
         import cv2  # here, as it takes a while to load
 
-        cv2.setNumThreads(1)  # loading processes are forked, which its threads do not survive
+        cv2.setNumThreads(1)  # it would take every core, whatever --threads says
         if "runtime" in hints:
             paths["runtime"] = Runtime(threads, device)
         module.run(parse_stage_options(name, options), **paths)

@@ -19,6 +19,7 @@ from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError
 from auxseg.ops.saliency import SALIENT
+from auxseg.stopping import begin_worker
 from auxseg.store import MapReader
 from auxseg.training.crops import cut, draw_window, jitter
 
@@ -186,7 +187,14 @@ def batches(
         batch_size=batch_size // processes,
         sampler=sampler,  # type: ignore[arg-type]
         num_workers=workers,
+        # A forked child of a process with torch's or OpenCV's threads may hang.
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_begin_loading,
         drop_last=len(dataset) >= batch_size,
         persistent_workers=workers > 0,
     )
     return loader, sampler
+
+
+def _begin_loading(_: int) -> None:
+    begin_worker()
