@@ -1,11 +1,12 @@
 """The first pseudo labels: class activation maps fused with coarse saliency, or another method's.
 
-Reads:  index.h5, cam.h5 and saliency.h5; or index.h5 and the PNG files in the folder seed.labels.
+Reads:  index.h5, cam.h5 and, for seed.use_saliency, saliency.h5; or index.h5 and the PNG files in
+        the folder seed.labels.
 Writes: round0/labels.h5: (H, W) uint8 an image: 0 background, k + 1 = class k, 255 ignored.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -37,8 +38,13 @@ def run(
     inputs = {"index": file_digest(index)}
     if options.labels is not None:
         source = _from_files(Path(options.labels), list(entries.values()))
-    elif cam is None or saliency is None:
-        raise UserError("seed needs --cam and --saliency, unless seed.labels names a folder.")
+    elif cam is None:
+        raise UserError("seed needs --cam, unless seed.labels names a folder.")
+    elif not options.use_saliency:
+        inputs["cam"] = file_digest(cam)
+        source = _by_fusion(cam, None, options)
+    elif saliency is None:
+        raise UserError("seed needs --saliency, unless seed.use_saliency is false.")
     else:
         inputs |= {"cam": file_digest(cam), "saliency": file_digest(saliency)}
         source = _by_fusion(cam, saliency, options)
@@ -58,16 +64,21 @@ def _from_files(folder: Path, entries: list[Entry]) -> Iterator[LabelOf]:
 
 
 @contextmanager
-def _by_fusion(cam: Path, saliency: Path, options: SeedOptions) -> Iterator[LabelOf]:
-    with MapReader(cam, "cam") as cams, MapReader(saliency, "saliency") as saliencies:
+def _by_fusion(cam: Path, saliency: Path | None, options: SeedOptions) -> Iterator[LabelOf]:
+    with (
+        MapReader(cam, "cam") as cams,
+        MapReader(saliency, "saliency") if saliency else nullcontext() as saliencies,
+    ):
 
         def label_of(entry: Entry) -> np.ndarray:
-            salient = from_bytes(saliencies.read(entry.id, entry.size))
+            salient = None
+            if saliencies is not None:
+                salient = from_bytes(saliencies.read(entry.id, entry.size))
             maps, about = cams.read_with_attributes(entry.id)
             return fuse(
                 np.stack([cv2.resize(m, entry.size[::-1]) for m in maps.astype(np.float32)]),
                 np.asarray(about["classes"]),
-                salient if options.use_saliency else None,
+                salient,
                 cam_threshold=options.cam_threshold,
                 saliency_threshold=options.saliency_threshold,
             )

@@ -40,7 +40,7 @@ def labels(folder: Path, **options) -> np.ndarray:
         SeedOptions(**options),
         index=index(folder),
         cam=cam,
-        saliency=saliency,
+        saliency=saliency if options.get("use_saliency", True) else None,
         labels=folder / "labels.h5",
     )
     with MapReader(folder / "labels.h5", "labels") as reader:
@@ -61,6 +61,13 @@ def test_without_saliency_the_cam_alone_decides(tmp_path):
 
     assert (found[:, :4] == 5).all()
     assert (found[:, 4:] == 0).all()
+
+
+def test_saliency_must_be_given_where_it_is_used(tmp_path):
+    cam, _ = artifacts(tmp_path)
+
+    with pytest.raises(UserError, match="seed needs --saliency, unless seed.use_saliency is false"):
+        seed.run(SeedOptions(), index=index(tmp_path), cam=cam, labels=tmp_path / "labels.h5")
 
 
 def by_another_method(folder: Path, values: np.ndarray) -> np.ndarray:
