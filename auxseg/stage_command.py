@@ -1,10 +1,12 @@
 """A stage's subcommand, made from the signature of its `run`.
 
 `run(options, *, cam: Path, labels: Path, runtime: Runtime)` becomes
-`auxseg STAGE --cam PATH --labels PATH --options YAML --threads N --device NAME`.
+`auxseg STAGE --cam PATH --labels PATH --options YAML --threads N --device NAME`; one that takes a
+`shard` has --shard and --shards too.
 """
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -15,6 +17,7 @@ from pydantic import BaseModel
 
 from auxseg.config import STAGE_OPTIONS, parse_stage_options
 from auxseg.runtime import Runtime
+from auxseg.store import Shard
 
 _OPTIONS_HEADING = (
     "Keys of --options, and what they are where they are left out (Snakemake passes all of\n"
@@ -43,12 +46,26 @@ _ARGUMENTS = {
 }
 
 
+class _ShardType(click.ParamType):
+    """`3/8`: the third of eight."""
+
+    name = "I/N"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
+        if found is None or int(found[1]) > int(found[2]):
+            self.fail(f"{value!r} is no shard; give 3/8 for the third of 8.")
+        return Shard(int(found[1]), int(found[2]))
+
+
 def stage_command(name: str, module: ModuleType) -> click.Command:
     """The subcommand of one stage."""
     hints = get_type_hints(module.run)
     params: list[click.Parameter] = []
     for parameter in inspect.signature(module.run).parameters.values():
-        if parameter.name not in ("options", "runtime"):
+        if parameter.name not in ("options", "runtime", "shard"):
             params.append(_argument(parameter, hints[parameter.name]))
     params.append(
         click.Option(
@@ -60,13 +77,32 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
             click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use."),
             click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."),
         ]
+    if "shard" in hints:
+        params += [
+            click.Option(["--shard"], type=_ShardType(), help="Take every N-th image, from I on."),
+            click.Option(
+                ["--shards"],
+                type=click.IntRange(1),
+                default=1,
+                help="Join what so many shards left in shards/{i}_of_{n}/ beside the output.",
+            ),
+        ]
 
-    def call(options: str, threads: int = 1, device: str = "auto", **paths: Any) -> None:
+    def call(
+        options: str,
+        threads: int = 1,
+        device: str = "auto",
+        shard: Shard | None = None,
+        shards: int = 1,
+        **paths: Any,
+    ) -> None:
         import cv2  # here, as it takes a while to load
 
         cv2.setNumThreads(1)  # it would take every core, whatever --threads says
         if "runtime" in hints:
             paths["runtime"] = Runtime(threads, device)
+        if "shard" in hints:
+            paths["shard"] = shard or Shard(None, shards)
         module.run(parse_stage_options(name, options), **paths)
 
     documentation = inspect.getdoc(module) or ""

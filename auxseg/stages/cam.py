@@ -21,7 +21,7 @@ from auxseg.datasets.other_methods import cam_of, find_all, read_cam
 from auxseg.errors import UserError
 from auxseg.ops.cam import normalise_cam
 from auxseg.runtime import Runtime, progress
-from auxseg.store import Header, MapWriter, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
 
 _SHRINK = 4
 
@@ -33,6 +33,7 @@ def run(
     cam: Path,
     runtime: Runtime,
     weights: Path | None = None,
+    shard: Shard = ALL,
 ) -> None:
     """Write cam.h5; continues an interrupted run."""
     table = read_index(index)
@@ -44,10 +45,10 @@ def run(
         cam_of_entry = _by_classifier(weights, table, options, runtime)
     else:
         cam_of_entry = _from_files(Path(options.maps or ""), table)
-    entries = {entry.id: entry for entry in table.split("train")}
+    entries = {entry.id: entry for entry in shard.take(table.split("train"))}
     header = Header("cam", to_json(options), inputs)
     # Files have no digest, so maps of an interrupted run may be those of other files.
-    with MapWriter(cam, header, resume=options.source != "maps") as writer:
+    with MapWriter(cam, header, resume=options.source != "maps", shard=shard) as writer:
         missing = writer.missing(entries)
         for image_id in progress(missing, "cam", len(missing)):
             maps = normalise_cam(cam_of_entry(entries[image_id])).astype(np.float16)

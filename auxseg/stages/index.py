@@ -5,50 +5,65 @@ Reads:  a data set in its own layout (voc, coco, folder, or the generated shapes
 Writes: index.h5: ids, splits, sizes, class names, image-level labels, paths and digests of files.
 """
 
-import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from auxseg.config import IndexOptions, to_json
-from auxseg.datasets.doubts import classes_without_photographs, contradictions
+from auxseg.datasets.checks import Checked, check, read_checks, write_checks
+from auxseg.datasets.doubts import classes_without_photographs
 from auxseg.datasets.index_file import KIND, Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
-from auxseg.datasets.record import MOST_CLASSES, Dataset, Record, mask_faults, size_faults
-from auxseg.errors import UserError, listing
-from auxseg.images import read_image, read_saliency, scaled_size
+from auxseg.datasets.record import MOST_CLASSES, Dataset, Record
+from auxseg.errors import listing
+from auxseg.images import scaled_size
 from auxseg.runtime import Runtime, progress
-from auxseg.store import Header
+from auxseg.store import ALL, Header, Shard
 
 _DOUBTS_SHOWN = 20
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What opening one photograph, and all that belongs to it, told.
+def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = ALL) -> None:
+    """Write index.h5, or list all faults of the data set and write nothing.
 
-    Attributes:
-        size: (height, width), upright.
-        digest: SHA-256 of the file.
-        faults: a sentence each; any of them stops the stage.
-        doubts: a sentence each, about labels that the true mask contradicts.
+    A shard writes what it found instead, faults too: they are listed where the shards are joined.
     """
-
-    size: tuple[int, int] = (0, 0)
-    digest: str = ""
-    faults: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-
-def run(options: IndexOptions, *, index: Path, runtime: Runtime) -> None:
-    """Write index.h5, or list all faults of the data set and write nothing."""
     data = load_dataset(options)
-    checked = _check(data, options, runtime.threads)
+    header = Header(KIND, to_json(options.narrowed()))
+    if shard.number:
+        records = shard.take(data.records)
+        write_checks(index, header, records, _check(records, data.classes, runtime.threads))
+        return
+    if files := shard.files(index):
+        checked = _joined(files, header, data.records)
+    else:
+        checked = _check(data.records, data.classes, runtime.threads)
+    _tell_faults(data, checked)
+    _tell_doubts(data, checked, options)
+    write_index(index, header, _index(data, checked, options))
+    print(_summary(data), file=sys.stderr)
+
+
+def _check(records: Sequence[Record], classes: tuple[str, ...], threads: int) -> list[Checked]:
+    with ThreadPoolExecutor(threads) as pool:
+        found = pool.map(partial(check, classes=classes), records)
+        return list(progress(found, "index", len(records)))
+
+
+def _joined(files: list[Path], header: Header, records: Sequence[Record]) -> list[Checked]:
+    checked = [Checked()] * len(records)
+    for number, file in enumerate(files):
+        own = slice(number, None, len(files))
+        checked[own] = read_checks(file, header, records[own])
+    return checked
+
+
+def _index(data: Dataset, checked: list[Checked], options: IndexOptions) -> Index:
     entries = []
     for record, found in zip(data.records, checked, strict=True):
         height, width = scaled_size(found.size, options.longest_side)
@@ -64,22 +79,23 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime) -> None:
                 digest=found.digest,
             )
         )
-    header = Header(KIND, to_json(options.narrowed()))
-    write_index(index, header, Index(data.classes, data.palette, tuple(entries)))
-    print(_summary(data), file=sys.stderr)
+    return Index(data.classes, data.palette, tuple(entries))
 
 
-def _check(data: Dataset, options: IndexOptions, threads: int) -> list[Checked]:
-    """Open everything; faults of the whole data set are raised as one error."""
+def _tell_faults(data: Dataset, checked: list[Checked]) -> None:
+    """Raise all faults, of the whole data set and of photographs, as one error."""
     faults = [*data.faults, *_repeated(data)]
     if (count := len(data.classes)) > MOST_CLASSES:
         faults.append(f"{count} classes are more than the limit of {MOST_CLASSES}; merge some.")
-    checked = list(progress(_checks(data, threads), "index", len(data.records)))
     faults += [fault for found in checked for fault in found.faults]
     if not any(record.split == "train" for record in data.records) and not faults:
         faults.append("split 'train' is empty; check the lists that section index names.")
     if faults:
         raise listing(faults, "the data set cannot be used")
+
+
+def _tell_doubts(data: Dataset, checked: list[Checked], options: IndexOptions) -> None:
+    """Print doubts about labels, or raise them where the options want that."""
     doubts = classes_without_photographs(data)
     doubts += [doubt for found in checked for doubt in found.doubts]
     if doubts and options.doubtful_labels == "error":
@@ -88,7 +104,6 @@ def _check(data: Dataset, options: IndexOptions, threads: int) -> list[Checked]:
         print(f"auxseg: doubtful: {doubt}", file=sys.stderr)
     if len(doubts) > _DOUBTS_SHOWN:
         print(f"auxseg: doubtful: {len(doubts) - _DOUBTS_SHOWN} more", file=sys.stderr)
-    return checked
 
 
 def _repeated(data: Dataset) -> list[str]:
@@ -98,35 +113,6 @@ def _repeated(data: Dataset) -> list[str]:
         for image_id, count in counts.items()
         if count > 1
     ]
-
-
-def _checks(data: Dataset, threads: int) -> Iterator[Checked]:
-    def check(record: Record) -> Checked:
-        return _check_record(record, data.classes)
-
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(check, data.records)
-
-
-def _check_record(record: Record, classes: tuple[str, ...]) -> Checked:
-    """Decode one photograph with all that belongs to it."""
-    try:
-        height, width = read_image(record.image).shape[:2]
-        with record.image.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except UserError as error:
-        return Checked(faults=(str(error),))
-    size, faults, doubts = (height, width), [], []
-    try:
-        if record.mask is not None:
-            mask = record.mask()
-            faults += mask_faults(record.id, mask, size, len(classes))
-            doubts += contradictions(record, mask, classes)
-        if record.saliency is not None:
-            faults += size_faults(str(record.saliency), read_saliency(record.saliency), size)
-    except UserError as error:
-        faults.append(str(error))
-    return Checked(size, digest, tuple(faults), tuple(doubts))
 
 
 def _summary(data: Dataset) -> str:

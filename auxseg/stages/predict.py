@@ -23,7 +23,7 @@ from auxseg.ops.crf import Kernels
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import Header, MapWriter, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
 
 Job = tuple[np.ndarray, ...]
 
@@ -37,11 +37,12 @@ def run(
     runtime: Runtime,
     split: str | None = None,
     known_classes: bool = False,
+    shard: Shard = ALL,
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
     table = read_index(index)
     split = split or ("labelled" if known_classes else evaluation_split(table))
-    entries = {entry.id: entry for entry in _entries(table, split)}
+    entries = {entry.id: entry for entry in shard.take(_entries(table, split))}
     network, _ = load_network(weights, table.classes)
     place(network, runtime, shares_cores=options.use_crf)
     variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
@@ -51,7 +52,7 @@ def run(
         {"index": file_digest(index), "weights": file_digest(weights)},
         {"variants": variants, "split": split, "known_classes": known_classes},
     )
-    with MapWriter(predictions, header) as writer:
+    with MapWriter(predictions, header, shard=shard) as writer:
         missing = writer.missing(entries)
         workers = runtime.threads if options.use_crf else 1
         jobs = _jobs(network, [entries[i] for i in missing], options, known_classes)

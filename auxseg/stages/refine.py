@@ -23,7 +23,15 @@ from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import Header, MapReader, MapWriter, file_digest, writing_together
+from auxseg.store import (
+    ALL,
+    Header,
+    MapReader,
+    MapWriter,
+    Shard,
+    file_digest,
+    writing_together,
+)
 
 Job = tuple[np.ndarray, ...]
 
@@ -37,10 +45,11 @@ def run(
     labels: Path,
     refined_saliency: Path,
     runtime: Runtime,
+    shard: Shard = ALL,
 ) -> None:
     """Write the next round's labels and saliency; continues an interrupted run."""
     table = read_index(index)
-    entries = {entry.id: entry for entry in table.split("train")}
+    entries = {entry.id: entry for entry in shard.take(table.split("train"))}
     inputs = {
         "index": file_digest(index),
         "weights": file_digest(weights),
@@ -50,8 +59,8 @@ def run(
     with (
         MapReader(saliency, "saliency") as coarse,
         writing_together(
-            MapWriter(refined_saliency, Header("saliency", to_json(options), inputs)),
-            MapWriter(labels, Header("labels", to_json(options), inputs)),
+            MapWriter(refined_saliency, Header("saliency", to_json(options), inputs), shard=shard),
+            MapWriter(labels, Header("labels", to_json(options), inputs), shard=shard),
         ) as (saliencies, writer),
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}

@@ -17,12 +17,19 @@ from auxseg.datasets.other_methods import find_all, picture_of, read_matching_sa
 from auxseg.errors import UserError
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import Runtime, progress
-from auxseg.store import Header, MapWriter, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
 
 
-def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runtime) -> None:
+def run(
+    options: SaliencyOptions,
+    *,
+    index: Path,
+    saliency: Path,
+    runtime: Runtime,
+    shard: Shard = ALL,
+) -> None:
     """Write saliency.h5; continues an interrupted run."""
-    entries = {entry.id: entry for entry in read_index(index).split("train")}
+    entries = {entry.id: entry for entry in shard.take(read_index(index).split("train"))}
     inputs = {"index": file_digest(index)}
     if options.source == "maps":
         saliency_of = _from_files(list(entries.values()), options.maps)
@@ -32,7 +39,7 @@ def run(options: SaliencyOptions, *, index: Path, saliency: Path, runtime: Runti
         saliency_of = _from_model(model, options, runtime.threads)
     header = Header("saliency", to_json(options), inputs)
     # Files have no digest, so maps of an interrupted run may be those of other files.
-    with MapWriter(saliency, header, resume=options.source != "maps") as writer:
+    with MapWriter(saliency, header, resume=options.source != "maps", shard=shard) as writer:
         missing = writer.missing(entries)
         for image_id in progress(missing, "saliency", len(missing)):
             writer.put(image_id, saliency_of(entries[image_id]))

@@ -4,11 +4,14 @@ from auxseg.store.artifact import Header, file_digest, sha256
 from auxseg.store.atomic import write_atomically
 from auxseg.store.columns import read_table, write_table
 from auxseg.store.maps import MapReader, MapWriter, writing_together
+from auxseg.store.shard import ALL, Shard
 
 __all__ = [
+    "ALL",
     "Header",
     "MapReader",
     "MapWriter",
+    "Shard",
     "file_digest",
     "read_table",
     "sha256",

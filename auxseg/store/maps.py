@@ -3,10 +3,13 @@
     /maps/{image id}    chunked and compressed, with its own attributes and its digest
 
 Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
-the parts under the final name. A kill at any instant costs at most one part.
+the parts under the final name. A kill at any instant costs at most one part. Shards are
+joined like parts: what a map takes on disk is copied as it is, compressed, so that the whole is one
+file that can be moved.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +32,7 @@ from auxseg.store.artifact import (
 )
 from auxseg.store.atomic import writing
 from auxseg.store.h5file import create_h5
+from auxseg.store.shard import ALL, Shard
 
 MAPS_PER_PART = 64
 _GROUP = "maps"
@@ -50,6 +54,7 @@ class MapWriter:
         maps_per_part: int = MAPS_PER_PART,
         *,
         resume: bool = True,
+        shard: Shard = ALL,
     ) -> None:
         """Open the artifact for writing.
 
@@ -58,6 +63,10 @@ class MapWriter:
             header: of the artifact.
             maps_per_part: images that a kill may cost.
             resume: False discards the parts of an interrupted run: for inputs without a digest.
+            shard: whose images are written; or all, with the shards from which they are joined.
+
+        Raises:
+            UserError: the artifact of a shard is missing, damaged, or of other options or inputs.
         """
         self.path = Path(path)
         self.header = header
@@ -66,7 +75,9 @@ class MapWriter:
         self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
         if not resume:
             self.remove_parts()
-        self._done = self._recover()
+        self._shard = shard
+        self._shard_files = shard.files(self.path)
+        self._done = self._recover() | self._ids_of_shards()
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """The ids, in order, that no whole part holds yet."""
@@ -87,8 +98,9 @@ class MapWriter:
     def join(self) -> None:
         """Join the parts under the final name, in order of id."""
         self.flush()
-        with new_artifact(self.path, self.header, _GROUP) as (maps, digests):
-            for part in self._part_files():
+        header = self._header_of_shard() if self._shard.number else self.header
+        with new_artifact(self.path, header, _GROUP) as (maps, digests):
+            for part in [*self._shard_files, *self._part_files()]:
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
                     for key in source[_GROUP]:
                         source[_GROUP].copy(key, maps)
@@ -125,6 +137,22 @@ class MapWriter:
             if not fits:
                 part.unlink()
             done |= {_id_of(key) for key in keys}
+        return done
+
+    def _header_of_shard(self) -> Header:
+        about = {"shard": str(self._shard), _FINGERPRINT: self.header.fingerprint()}
+        return dataclasses.replace(self.header, extra={**self.header.extra, **about})
+
+    def _ids_of_shards(self) -> set[str]:
+        done: set[str] = set()
+        for path in self._shard_files:
+            with MapReader(path, self.header.kind) as reader:
+                if reader.attributes.get(_FINGERPRINT) != self.header.fingerprint():
+                    raise UserError(
+                        f"{path}: a shard made with other options or inputs; "
+                        f"delete it and run it again."
+                    )
+                done |= set(reader.ids())
         return done
 
     def _part_files(self) -> list[Path]:

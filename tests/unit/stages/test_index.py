@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
 from auxseg.runtime import Runtime
 from auxseg.stages import index, masks, saliency
-from auxseg.store import Header, MapReader, MapWriter, file_digest, read_table
+from auxseg.store import Header, MapReader, MapWriter, Shard, file_digest, read_table
 
 
 def options_of(root: Path, **options) -> IndexOptions:
@@ -357,3 +359,25 @@ def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
     with MapReader(tmp_path / "m.h5") as truth, MapReader(tmp_path / "s.h5") as maps:
         assert np.array_equal(truth.read("a"), np.ones((16, 32)))
         assert np.array_equal(maps.read("a"), np.full((16, 32), 200))
+
+
+def test_faults_that_shards_found_are_listed_together_where_they_are_joined(my_photos, tmp_path):
+    for name in ("tom", "rex", "both"):
+        (my_photos / f"images/{name}.jpg").write_bytes(b"")
+    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    for number in (1, 2):
+        call(index=tmp_path / f"shards/{number}_of_2/index.h5", shard=Shard(number, 2))
+
+    with pytest.raises(UserError, match="the data set cannot be used: 3 faults"):
+        call(index=tmp_path / "index.h5", shard=Shard(None, 2))
+
+
+def test_shards_of_other_photographs_are_refused(my_photos, tmp_path):
+    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    for number in (1, 2):
+        call(index=tmp_path / f"shards/{number}_of_2/index.h5", shard=Shard(number, 2))
+    shutil.copy(my_photos / "images/rex.jpg", my_photos / "images/max.jpg")
+    add_row(my_photos, "max.jpg,dog,train")
+
+    with pytest.raises(UserError, match=r"2_of_2/index\.h5: a shard made with other options or ph"):
+        call(index=tmp_path / "index.h5", shard=Shard(None, 2))
