@@ -28,6 +28,8 @@ wildcard_constraints:
     round=r"0|[1-9]\d*",
     variant=r"[a-z-]+",
     seed=r"\d+",
+    shard=r"[1-9]\d*",
+    shards=r"[1-9]\d*",
 
 
 localrules:

@@ -44,6 +44,9 @@ class Config(Section):
     random_seed: int = Field(
         0, ge=0, le=10**6, description="of initialisation, order and augmentation"
     )
+    shards: int = Field(
+        1, ge=1, le=10_000, description="jobs that share a stage's images, to spread over a cluster"
+    )
     index: IndexOptions = Field(IndexOptions.model_validate({}), description="data")
     saliency: SaliencyOptions = Field(SaliencyOptions(), description="coarse saliency")
     model: ModelOptions = Field(ModelOptions(), description="network")

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -42,15 +43,20 @@ def snakemake(folder, *arguments, **config):
 
 
 def planned(folder, *arguments, **config):
-    """{job: its description} of a dry run; a job is "cam", or "train 1" for the round's."""
+    """{job: its description} of a dry run.
+
+    A job is "cam"; of a round "train 1"; of a shard "cam_shard 1_of_3", or "refine_shard 1 1_of_3".
+    """
     done = snakemake(folder, *arguments, "--dry-run", "--printshellcmds", **config)
     assert done.returncode == 0, done.stdout + done.stderr
     parts = re.split(r"^rule (\w+):$", done.stdout + done.stderr, flags=re.MULTILINE)
     jobs = {}
     for rule, description in zip(parts[1::2], parts[2::2], strict=True):
-        number = re.search(r"wildcards: round=(\d+)", description)
         if "Shell command: auxseg" in description:
-            jobs[rule.replace("_round", f" {number[1]}") if number else rule] = description
+            number = re.search(r"wildcards:.* round=(\d+)", description)
+            shard = re.search(r"/shards/(\d+_of_\d+)/", description.split("output: ")[1])
+            place = [found[1] for found in (number, shard if "_shard" in rule else None) if found]
+            jobs[" ".join([rule.removesuffix("_round"), *place])] = description
     return jobs
 
 
@@ -208,13 +214,44 @@ def test_the_ablation_shares_all_that_comes_before_training(fresh):
     }
 
 
+def test_shards_share_the_images_of_five_stages_and_are_joined(fresh):
+    jobs = planned(fresh, shards=3)
+    first, last = jobs["cam_shard 1_of_3"], jobs["cam_shard 3_of_3"]
+    whole = planned(fresh)
+    divided = {name.split("_shard")[0] for name in jobs if "_shard" in name}
+
+    assert divided == {"index", "saliency", "cam", "refine", "predict"}
+    assert "--cam results/shapes/shards/1_of_3/cam.h5 --shard 1/3" in first
+    assert "--cam results/shapes/shards/3_of_3/cam.h5 --shard 3/3" in last
+    assert "--cam results/shapes/cam.h5 --shards 3" in jobs["cam"]
+    assert not re.search("--shard", whole["cam"])
+    assert {name for name in jobs if "_shard" not in name} == whole.keys()
+
+
+def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
+    jobs = planned(fresh, shards=3)
+    assert "gpu=1" in jobs["cam_shard 1_of_3"]
+    assert "gpu=0" in jobs["cam"]
+    assert "gpu=1" in planned(fresh)["cam"]
+
+
+def test_coco_in_many_shards_is_planned_in_seconds(fresh):
+    began = time.monotonic()
+    preset = ("--configfile", "workflow/presets/coco14.yaml")
+    done = snakemake(fresh, *preset, "--dry-run", "--quiet", "rules", shards=64, rounds=4)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^total +729$", done.stdout, flags=re.MULTILINE), done.stdout
+    assert time.monotonic() - began < 15  # two on a laptop
+
+
 def test_the_ceiling_shares_all_but_its_training_and_reads_true_masks(fresh):
     jobs = planned(fresh, "ceiling")
     assert sorted(jobs) == [
-        "ablation_evaluate", "ablation_predict", "ablation_train",
+        "ablation_evaluate 0", "ablation_predict 0", "ablation_train 0",
         *("cam", "classify", "index", "masks", "saliency", "seed"),
     ]  # fmt: skip
-    assert "--masks results/shapes/masks.h5" in jobs["ablation_train"]
+    assert "--masks results/shapes/masks.h5" in jobs["ablation_train 0"]
 
 
 def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
@@ -252,6 +289,17 @@ def test_a_second_run_does_nothing(finished):
 
 def test_another_number_of_cores_reruns_nothing(finished):
     assert plan(finished, "--cores", "1") == []
+
+
+@pytest.mark.parametrize("shards", [3, 8])
+def test_another_number_of_shards_reruns_nothing(finished, shards):
+    assert plan(finished, shards=shards) == []
+
+
+def test_a_changed_key_reruns_the_shards_of_the_stages_that_read_it(finished):
+    jobs = plan(finished, shards=2, refine={"use_crf": False})
+    rerun = ["refine_shard", "predict_shard"]
+    assert {job.split()[0] for job in jobs if "_shard" in job} == set(rerun)
 
 
 def test_the_same_value_written_otherwise_reruns_nothing(finished):

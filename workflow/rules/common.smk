@@ -87,6 +87,24 @@ def every_labelled_round(path):
     return expand(path, round=range(CONFIG.labelled_rounds))
 
 
+def every_shard(path):
+    """A path with {shard} and {shards}, once for each; none where one job does it all."""
+    numbers = range(1, CONFIG.shards + 1) if CONFIG.shards > 1 else []
+    return expand(path, shard=numbers, shards=CONFIG.shards, allow_missing=True)
+
+
+def shard_flag(wildcards, input):
+    """Which images a job takes, for the shell; how many shards there are changes no result."""
+    if "shard" in wildcards.keys():
+        return f"--shard {wildcards.shard}/{wildcards.shards}"
+    return f"--shards {CONFIG.shards}" if input.get("shards") else ""
+
+
+def unless_joining(amount):
+    """What a stage's work takes, and joining its shards does not."""
+    return lambda wildcards, input: 0 if input.get("shards") else amount
+
+
 def round_saliency(wildcards):
     """Coarse saliency in round 0, what the last network refined of it afterwards."""
     if int(wildcards.round) == 0:
@@ -124,6 +142,11 @@ def training_labels(wildcards):
 def round_predictions(wildcards):
     """A round's predictions; after the last round there are pseudo labels but no network."""
     return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
+
+
+def has_predictions(wildcards):
+    """Whether a round's figures hold those of predictions: a param, so that a change is a trigger."""
+    return "round" not in wildcards.keys() or int(wildcards.round) < CONFIG.rounds
 
 
 def round_labels(wildcards):

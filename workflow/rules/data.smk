@@ -4,6 +4,7 @@
 rule index:
     input:
         labels=label_files(CONFIG.index),
+        shards=every_shard("<run>/shards/{shard}_of_{shards}/index.h5"),
     output:
         index="<run>/index.h5",
     log:
@@ -20,9 +21,21 @@ rule index:
     params:
         options=options("index"),
         data=folder_digest(data_folders(CONFIG.index)),
+        shard=shard_flag,
     shell:
-        "auxseg index --index {output.index}"
+        "auxseg index --index {output.index} {params.shard}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule index as index_shard with:
+    input:
+        labels=label_files(CONFIG.index),
+    output:
+        index=temp("<run>/shards/{shard}_of_{shards}/index.h5"),
+    log:
+        "<logs>/shards/index_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/index_{shard}_of_{shards}.tsv"
 
 
 rule masks:
@@ -54,6 +67,7 @@ rule saliency:
     input:
         index="<run>/index.h5",
         model=file_if_there(CONFIG.saliency.narrowed().onnx.model),
+        shards=every_shard("<run>/shards/{shard}_of_{shards}/saliency.h5"),
     output:
         saliency="<run>/saliency.h5",
     log:
@@ -66,10 +80,23 @@ rule saliency:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=1,
+        gpu=unless_joining(1),
     params:
         options=options("saliency"),
         maps=folder_state(CONFIG.saliency.narrowed().maps),
+        shard=shard_flag,
     shell:
-        "auxseg saliency --index {input.index} --saliency {output.saliency}"
+        "auxseg saliency --index {input.index} --saliency {output.saliency} {params.shard}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule saliency as saliency_shard with:
+    input:
+        index="<run>/index.h5",
+        model=file_if_there(CONFIG.saliency.narrowed().onnx.model),
+    output:
+        saliency=temp("<run>/shards/{shard}_of_{shards}/saliency.h5"),
+    log:
+        "<logs>/shards/saliency_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/saliency_{shard}_of_{shards}.tsv"

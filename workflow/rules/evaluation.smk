@@ -33,6 +33,7 @@ rule evaluate_round:
         labels=optional_flag("labels"),
         saliency=optional_flag("saliency"),
         predictions=optional_flag("predictions"),
+        has_predictions=has_predictions,
     shell:
         "auxseg evaluate --index {input.index} --masks {input.masks}"
         " {params.labels} {params.saliency} {params.predictions}"

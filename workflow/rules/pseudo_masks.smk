@@ -11,6 +11,7 @@ use rule predict_round as predict_labelled with:
     input:
         index="<run>/index.h5",
         weights=final_weights,
+        shards=every_shard("<run>/pseudo_masks/shards/{shard}_of_{shards}/predictions.h5"),
     output:
         predictions="<run>/pseudo_masks/predictions.h5",
     log:
@@ -20,6 +21,19 @@ use rule predict_round as predict_labelled with:
     params:
         options=options("predict"),
         split="--known-classes",
+        shard=shard_flag,
+
+
+use rule predict_labelled as predict_labelled_shard with:
+    input:
+        index="<run>/index.h5",
+        weights=final_weights,
+    output:
+        predictions=temp("<run>/pseudo_masks/shards/{shard}_of_{shards}/predictions.h5"),
+    log:
+        "<logs>/shards/predict_labelled_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/predict_labelled_{shard}_of_{shards}.tsv"
 
 
 use rule evaluate_round as evaluate_labelled with:

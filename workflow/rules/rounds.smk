@@ -48,6 +48,8 @@ rule refine_round:
         index="<run>/index.h5",
         weights=last_weights,
         saliency="<run>/saliency.h5",
+        shards=every_shard("<run>/round{round}/shards/{shard}_of_{shards}/labels.h5"),
+        saliency_shards=every_shard("<run>/round{round}/shards/{shard}_of_{shards}/saliency.h5"),
     output:
         labels="<run>/round{round}/labels.h5",
         saliency="<run>/round{round}/saliency.h5",
@@ -63,14 +65,29 @@ rule refine_round:
     resources:
         mem_mb=8000,
         runtime=480,
-        gpu=1,
+        gpu=unless_joining(1),
     params:
         options=options("refine"),
+        shard=shard_flag,
     shell:
         "auxseg refine --index {input.index} --weights {input.weights}"
         " --saliency {input.saliency}"
-        " --labels {output.labels} --refined-saliency {output.saliency}"
+        " --labels {output.labels} --refined-saliency {output.saliency} {params.shard}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule refine_round as refine_shard with:
+    input:
+        index="<run>/index.h5",
+        weights=last_weights,
+        saliency="<run>/saliency.h5",
+    output:
+        labels=temp("<run>/round{round}/shards/{shard}_of_{shards}/labels.h5"),
+        saliency=temp("<run>/round{round}/shards/{shard}_of_{shards}/saliency.h5"),
+    log:
+        "<logs>/shards/refine_round{round}_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/refine_round{round}_{shard}_of_{shards}.tsv"
 
 
 rule predict:
@@ -82,6 +99,7 @@ rule predict_round:
     input:
         index="<run>/index.h5",
         weights="<run>/round{round}/weights.safetensors",
+        shards=every_shard("<run>/round{round}/shards/{shard}_of_{shards}/predictions.h5"),
     output:
         predictions="<run>/round{round}/predictions.h5",
     log:
@@ -95,14 +113,27 @@ rule predict_round:
     resources:
         mem_mb=8000,
         runtime=480,
-        gpu=1,
+        gpu=unless_joining(1),
     params:
         options=options("predict"),
         split="",
+        shard=shard_flag,
     shell:
         "auxseg predict --index {input.index} --weights {input.weights}"
-        " --predictions {output.predictions} {params.split}"
+        " --predictions {output.predictions} {params.split} {params.shard}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule predict_round as predict_shard with:
+    input:
+        index="<run>/index.h5",
+        weights="<run>/round{round}/weights.safetensors",
+    output:
+        predictions=temp("<run>/round{round}/shards/{shard}_of_{shards}/predictions.h5"),
+    log:
+        "<logs>/shards/predict_round{round}_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/predict_round{round}_{shard}_of_{shards}.tsv"
 
 
 use rule predict_round as predict_test with:
@@ -118,6 +149,7 @@ use rule predict_round as predict_test with:
     params:
         options=options("predict"),
         split="--split test",
+        shard=shard_flag,
 
 
 rule submission:

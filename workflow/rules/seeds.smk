@@ -31,6 +31,7 @@ rule cam:
     input:
         index="<run>/index.h5",
         weights=cam_weights,
+        shards=every_shard("<run>/shards/{shard}_of_{shards}/cam.h5"),
     output:
         cam="<run>/cam.h5",
     log:
@@ -43,14 +44,27 @@ rule cam:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=1,
+        gpu=unless_joining(1),
     params:
         options=options("cam"),
         maps=folder_state(CONFIG.cam.maps if CONFIG.cam.source == "maps" else None),
         weights=optional_flag("weights"),
+        shard=shard_flag,
     shell:
-        "auxseg cam --index {input.index} {params.weights} --cam {output.cam}"
+        "auxseg cam --index {input.index} {params.weights} --cam {output.cam} {params.shard}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+
+
+use rule cam as cam_shard with:
+    input:
+        index="<run>/index.h5",
+        weights=cam_weights,
+    output:
+        cam=temp("<run>/shards/{shard}_of_{shards}/cam.h5"),
+    log:
+        "<logs>/shards/cam_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/cam_{shard}_of_{shards}.tsv"
 
 
 rule seed:
