@@ -60,12 +60,16 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
         UserError: there is no such device here, or fewer.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     from auxseg.gpu_slots import take_gpus
 
     devices, nodes = runtime.devices, 1
+    # Named, as within a Slurm job Fabric would else wait for processes that srun starts.
+    launcher: LightningEnvironment | TorchElasticEnvironment = LightningEnvironment()
     if (here := os.environ.get("LOCAL_WORLD_SIZE")) is not None:
         devices, nodes = int(here), int(os.environ["WORLD_SIZE"]) // int(here)
+        launcher = TorchElasticEnvironment()
     if runtime.device in ("auto", "cuda", "gpu"):
         take_gpus(devices)
     try:
@@ -75,6 +79,7 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
             num_nodes=nodes,
             strategy="ddp" if devices * nodes > 1 else "auto",
             precision=precision,
+            plugins=launcher,
         )
     except Exception as error:  # each accelerator refuses in a class of its own
         raise UserError(
