@@ -1,6 +1,7 @@
 """The one place where photographs, masks and saliency maps are read from files."""
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +19,19 @@ MAX_PIXELS = 200_000_000
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, content: bytes | None = None) -> np.ndarray:
     """Decode any photograph to (H, W, 3) uint8 RGB, upright after its EXIF orientation.
 
     Grey, 16-bit, palette, CMYK and transparent images are converted; transparency lies on white.
 
+    Args:
+        path: of the file.
+        content: its bytes, where they are at hand: the file itself is not read.
+
     Raises:
         UserError: the file is missing, empty, truncated, too large or not an image.
     """
-    with _decoding(path) as opened:
+    with _decoding(path, content) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I") or image.mode == "F":
             image = Image.fromarray(_to_8_bit(np.asarray(image)))
@@ -55,13 +60,13 @@ def read_saliency(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"))
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) of an upright image, from its header alone.
+def image_size(path: Path, content: bytes | None = None) -> tuple[int, int]:
+    """(height, width) of an upright image, from its header alone; arguments as of `read_image`.
 
     Raises:
         UserError: the file is missing, empty or not an image.
     """
-    with _opening(path) as image:
+    with _opening(path, content) as image:
         lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
         return (image.width, image.height) if lying else (image.height, image.width)
 
@@ -89,9 +94,9 @@ def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _decoding(path: Path) -> Iterator[Image.Image]:
+def _decoding(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """The decoded image, within the limit of pixels."""
-    with _opening(path) as image:
+    with _opening(path, content) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UserError(
                 f"{path}: {image.width} x {image.height} pixels are more than the limit of "
@@ -102,12 +107,13 @@ def _decoding(path: Path) -> Iterator[Image.Image]:
 
 
 @contextlib.contextmanager
-def _opening(path: Path) -> Iterator[Image.Image]:
+def _opening(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """The image, its header read; every way in which using it fails becomes one sentence."""
     try:
-        if path.stat().st_size == 0:
+        if content == b"" or (content is None and path.stat().st_size == 0):
             raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
-        with Image.open(path, formats=_FORMATS) as image:
+        source = path if content is None else io.BytesIO(content)
+        with Image.open(source, formats=_FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None

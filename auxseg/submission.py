@@ -12,7 +12,7 @@ from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.datasets.palette import index_picture
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
-from auxseg.images import fit_mask, image_size
+from auxseg.images import fit_mask
 from auxseg.pictures import plane_of
 from auxseg.store import MapReader, write_atomically
 
@@ -55,7 +55,7 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
         number = plane_of(maps, variant)
         for entry in table.split("test"):
             plane = maps.read(entry.id, entry.size)[number]
-            labels = fit_mask(to_voc[plane], image_size(entry.image))
+            labels = fit_mask(to_voc[plane], entry.full_size())
             _add(tar, f"{FOLDER}/{entry.id}.png", _png(labels))
     write_atomically(archive, buffer.getvalue())
     return f"{archive}: {check_submission(archive, index)} masks, {variant}"
@@ -122,7 +122,7 @@ def _member_faults(tar: tarfile.TarFile, member: tarfile.TarInfo, entry: Entry) 
 
 
 def _mask_faults(name: str, content: bytes, entry: Entry) -> list[str]:
-    height, width = image_size(entry.image)
+    height, width = entry.full_size()
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             mode, size = picture.mode, picture.size

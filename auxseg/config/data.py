@@ -87,6 +87,10 @@ class IndexOptions(Section):
         ge=32,
         description="larger photographs are scaled down to it, pixels; null = none is",
     )
+    pack: bool = Field(
+        False,
+        description="keep the photographs' files in images.h5: for slow file systems",
+    )
     doubtful_labels: Literal["warning", "error"] = Field(
         "warning",
         description="what classes without a training image, and labels that true masks "

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from auxseg.datasets.packed import packed_beside, packed_content
 from auxseg.errors import UserError
-from auxseg.images import fit, read_image
+from auxseg.images import fit, image_size, read_image
 from auxseg.store import Header, read_table, write_table
 
 KIND = "index"
@@ -24,6 +25,7 @@ class Entry:
         saliency: a map the data set brings along, or None.
         digest: SHA-256 of the photograph's file: part of the index's own, so that work on another
             photograph of the same name is never continued.
+        packed: the artifact that holds the photograph's file; None = the file itself is read.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Entry:
     labels: np.ndarray
     saliency: Path | None
     digest: str = ""
+    packed: Path | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,7 +49,18 @@ class Entry:
         Raises:
             UserError: the file is no longer there, or damaged.
         """
-        return fit(read_image(self.image), self.size)
+        return fit(read_image(self.image, self._content()), self.size)
+
+    def full_size(self) -> tuple[int, int]:
+        """(height, width) of the upright photograph before index.longest_side.
+
+        Raises:
+            UserError: the file is no longer there, or damaged.
+        """
+        return image_size(self.image, self._content())
+
+    def _content(self) -> bytes | None:
+        return None if self.packed is None else packed_content(self.packed, self.id)
 
 
 @dataclass(frozen=True)
@@ -56,11 +70,13 @@ class Index:
     Attributes:
         classes: C foreground class names.
         palette: RGB of background and classes, (C + 1) rows.
+        packed: whether photographs are read from images.h5 beside the index.
     """
 
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     entries: tuple[Entry, ...]
+    packed: bool = False
 
     def split(self, name: str) -> list[Entry]:
         """The entries of one split.
@@ -87,6 +103,7 @@ def write_index(path: Path, header: Header, index: Index) -> None:
         **header.extra,
         "classes": list(index.classes),
         "palette": np.asarray(index.palette, dtype=np.uint8),
+        "packed": int(index.packed),
     }
     columns = {
         "id": _strings([e.id for e in entries]),
@@ -108,6 +125,7 @@ def read_index(path: Path) -> Index:
         UserError: not a complete index.
     """
     attributes, columns = read_table(path, KIND)
+    packed = packed_beside(path) if attributes["packed"] else None
     entries = tuple(
         Entry(
             id=columns["id"][i],
@@ -118,11 +136,17 @@ def read_index(path: Path) -> Index:
             labels=columns["labels"][i].astype(bool),
             saliency=_found(columns["saliency"][i], path) if columns["saliency"][i] else None,
             digest=columns["digest"][i],
+            packed=packed,
         )
         for i in range(len(columns["id"]))
     )
     palette = tuple(tuple(int(v) for v in row) for row in attributes["palette"])
-    return Index(tuple(attributes["classes"]), palette, entries)  # type: ignore[arg-type]
+    return Index(
+        tuple(attributes["classes"]),
+        palette,  # type: ignore[arg-type]
+        entries,
+        packed is not None,
+    )
 
 
 def _stored(file: Path | None, index: Path) -> str:

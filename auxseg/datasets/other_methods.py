@@ -10,7 +10,7 @@ import numpy as np
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError, listing
-from auxseg.images import fit, fit_mask, image_size, read_mask, read_saliency
+from auxseg.images import fit, fit_mask, read_mask, read_saliency
 
 Found = TypeVar("Found")
 
@@ -129,7 +129,7 @@ def _named(folder: Path, entry: Entry, suffix: str) -> list[Path]:
 
 
 def _check_size(path: Path, values: np.ndarray, entry: Entry) -> None:
-    height, width = image_size(entry.image)
+    height, width = entry.full_size()
     if values.shape != (height, width):
         raise UserError(
             f"{path}: {values.shape[1]} x {values.shape[0]} pixels, but image {entry.id!r} has "

@@ -2,7 +2,8 @@
 
 Reads:  a data set in its own layout (voc, coco, folder, or the generated shapes). True masks are
         checked here, so that all faults are told at once, but not kept.
-Writes: index.h5: ids, splits, sizes, class names, image-level labels, paths and digests of files.
+Writes: index.h5: ids, splits, sizes, class names, image-level labels, paths and digests of files;
+        and for index.pack images.h5 beside it, of the files themselves.
 """
 
 import sys
@@ -19,6 +20,7 @@ from auxseg.datasets.checks import Checked, check, read_checks, write_checks
 from auxseg.datasets.doubts import classes_without_photographs
 from auxseg.datasets.index_file import KIND, Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
+from auxseg.datasets.packed import pack
 from auxseg.datasets.record import MOST_CLASSES, Dataset, Record
 from auxseg.errors import listing
 from auxseg.images import scaled_size
@@ -37,7 +39,11 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
     header = Header(KIND, to_json(options.narrowed()))
     if shard.number:
         records = shard.take(data.records)
-        write_checks(index, header, records, _check(records, data.classes, runtime.threads))
+        found = _check(records, data.classes, runtime.threads)
+        if options.pack:
+            sound = [record for record, c in zip(records, found, strict=True) if not c.faults]
+            pack(index, header.options, sound, shard)
+        write_checks(index, header, records, found)
         return
     if files := shard.files(index):
         checked = _joined(files, header, data.records)
@@ -45,6 +51,8 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
         checked = _check(data.records, data.classes, runtime.threads)
     _tell_faults(data, checked)
     _tell_doubts(data, checked, options)
+    if options.pack:
+        pack(index, header.options, data.records, shard)
     write_index(index, header, _index(data, checked, options))
     print(_summary(data), file=sys.stderr)
 
@@ -79,7 +87,7 @@ def _index(data: Dataset, checked: list[Checked], options: IndexOptions) -> Inde
                 digest=found.digest,
             )
         )
-    return Index(data.classes, data.palette, tuple(entries))
+    return Index(data.classes, data.palette, tuple(entries), options.pack)
 
 
 def _tell_faults(data: Dataset, checked: list[Checked]) -> None:

@@ -12,7 +12,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.datasets.load import load_dataset
 from auxseg.datasets.record import mask_faults
 from auxseg.errors import UserError, listing
-from auxseg.images import fit_mask, image_size
+from auxseg.images import fit_mask
 from auxseg.runtime import progress
 from auxseg.store import Header, MapWriter, file_digest
 
@@ -34,7 +34,7 @@ def run(options: IndexOptions, *, index: Path, masks: Path) -> None:
             except UserError as error:
                 faults.append(str(error))
                 continue
-            found = mask_faults(record.id, mask, image_size(entry.image), len(table.classes))
+            found = mask_faults(record.id, mask, entry.full_size(), len(table.classes))
             if not found:
                 writer.put(record.id, fit_mask(mask, entry.size))
             faults += found

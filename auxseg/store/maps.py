@@ -286,9 +286,9 @@ class MapReader:
 def _write_map(
     maps: h5py.Group, key: str, array: np.ndarray, attributes: Mapping[str, Any]
 ) -> None:
-    # A chunk is one channel of one image: the unit that readers want.
-    chunks = (1,) * (array.ndim - 2) + array.shape[-2:] if array.ndim > 2 else array.shape
-    layout = {"chunks": chunks, **_COMPRESSION} if array.size else {}
+    # A chunk is one channel of one image: the unit that readers want. Bytes of a file are packed.
+    chunks = (1,) * (array.ndim - 2) + array.shape[-2:]
+    layout = {"chunks": chunks, **_COMPRESSION} if array.size and array.ndim > 1 else {}
     data = maps.create_dataset(key, data=array, track_times=False, **layout)
     write_attributes(data.attrs, attributes)
     digest = _digest(key, array, read_attributes(data.attrs))

@@ -228,6 +228,12 @@ def test_shards_share_the_images_of_five_stages_and_are_joined(fresh):
     assert {name for name in jobs if "_shard" not in name} == whole.keys()
 
 
+def test_packed_photographs_are_written_with_the_index(fresh):
+    jobs = planned(fresh, "index", index={"pack": True}, shards=2)
+    assert "output: results/shapes/images.h5, results/shapes/index.h5" in jobs["index"]
+    assert "results/shapes/shards/2_of_2/images.h5" in jobs["index"].split("output:")[0]
+
+
 def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
     jobs = planned(fresh, shards=3)
     assert "gpu=1" in jobs["cam_shard 1_of_3"]

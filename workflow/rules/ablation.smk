@@ -78,8 +78,8 @@ rule ablation:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
         gpu=0,
     params:
         seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),

@@ -62,6 +62,11 @@ def folder_state(folder):
     return folder_digest(Path(name) for name in [folder] if name)
 
 
+def packed_images(path):
+    """The file, or files, of packed photographs as an input or output, where they are packed."""
+    return {"images": path} if CONFIG.index.pack else {}
+
+
 def cam_weights(wildcards):
     """The classifier, unless another method's CAMs are taken."""
     return "<run>/classifier/weights.safetensors" if CONFIG.cam.source == "classifier" else []
@@ -98,6 +103,11 @@ def shard_flag(wildcards, input):
     if "shard" in wildcards.keys():
         return f"--shard {wildcards.shard}/{wildcards.shards}"
     return f"--shards {CONFIG.shards}" if input.get("shards") else ""
+
+
+def growing(amount):
+    """What a job is given: twice as much in its second attempt, as the first may have lacked it."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def unless_joining(amount):

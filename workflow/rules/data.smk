@@ -3,9 +3,11 @@
 
 rule index:
     input:
+        **packed_images(every_shard("<run>/shards/{shard}_of_{shards}/images.h5")),
         labels=label_files(CONFIG.index),
         shards=every_shard("<run>/shards/{shard}_of_{shards}/index.h5"),
     output:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
     log:
         "<logs>/index.log",
@@ -15,8 +17,8 @@ rule index:
         "../../envs/auxseg-cpu.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=0,
     params:
         options=options("index"),
@@ -31,6 +33,7 @@ use rule index as index_shard with:
     input:
         labels=label_files(CONFIG.index),
     output:
+        **packed_images(temp("<run>/shards/{shard}_of_{shards}/images.h5")),
         index=temp("<run>/shards/{shard}_of_{shards}/index.h5"),
     log:
         "<logs>/shards/index_{shard}_of_{shards}.log",
@@ -52,8 +55,8 @@ rule masks:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
         gpu=0,
     params:
         options=options("masks"),
@@ -78,8 +81,8 @@ rule saliency:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=unless_joining(1),
     params:
         options=options("saliency"),

@@ -25,8 +25,8 @@ rule evaluate_round:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=0,
     params:
         options=options("evaluate"),
@@ -100,8 +100,8 @@ rule report:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=0,
     params:
         options=options("report"),

@@ -24,8 +24,8 @@ rule train_round:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=growing(16000),
+        runtime=growing(1440),
         gpu=1,
     params:
         options=options("train"),
@@ -63,8 +63,8 @@ rule refine_round:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
         gpu=unless_joining(1),
     params:
         options=options("refine"),
@@ -111,8 +111,8 @@ rule predict_round:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
         gpu=unless_joining(1),
     params:
         options=options("predict"),
@@ -166,8 +166,8 @@ rule submission:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     params:
         variant="multiscale+crf" if CONFIG.predict.use_crf else "multiscale",

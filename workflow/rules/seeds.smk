@@ -16,8 +16,8 @@ rule classify:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=12000,
-        runtime=720,
+        mem_mb=growing(12000),
+        runtime=growing(720),
         gpu=1,
     params:
         options=options("classify"),
@@ -42,8 +42,8 @@ rule cam:
         "../../envs/auxseg-cpu.yaml"
     threads: 16
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
         gpu=unless_joining(1),
     params:
         options=options("cam"),
@@ -82,8 +82,8 @@ rule seed:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
         gpu=0,
     params:
         options=options("seed"),
