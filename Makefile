@@ -35,6 +35,11 @@ test-fast: $(READY) ## run the tests that take under a minute together
 torture: $(READY) ## break runs, disks and files in every way, an hour
 	AUXSEG_TORTURE=1 pytest tests/faults
 
+.PHONY: test-slurm
+test-slurm: $(READY) ## run the workflow on a real Slurm cluster of two virtual nodes, as root
+	tests/cluster/install-slurm
+	AUXSEG_SLURM=1 pytest -s tests/cluster/test_slurm.py
+
 .PHONY: check
 check: $(READY) ## style, types, workflow lint, generated files up to date
 	ruff check .
