@@ -3,7 +3,8 @@
 from auxseg.store.artifact import Header, file_digest, sha256
 from auxseg.store.atomic import write_atomically
 from auxseg.store.columns import read_table, write_table
-from auxseg.store.maps import MapReader, MapWriter, writing_together
+from auxseg.store.map_reader import MapReader
+from auxseg.store.map_writer import MapWriter, writing_together
 from auxseg.store.shard import ALL, Shard
 
 __all__ = [

@@ -1,308 +1,41 @@
-"""Artifacts of maps: one HDF5 data set an image, atomic and resumable.
+"""How maps lie in an artifact: one HDF5 data set an image.
 
-    /maps/{image id}    chunked and compressed, with its own attributes and its digest
-
-Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
-the parts under the final name. A kill at any instant costs at most one part. Shards are
-joined like parts: what a map takes on disk is copied as it is, compressed, so that the whole is one
-file that can be moved.
+/maps/{image id}    chunked and compressed, with its own attributes and its digest
 """
 
-import contextlib
-import dataclasses
 import hashlib
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
 
-from auxseg.errors import UserError
-from auxseg.store.artifact import (
-    Header,
-    canonical,
-    new_artifact,
-    open_artifact,
-    read_attributes,
-    reading,
-    write_attributes,
-)
-from auxseg.store.atomic import writing
-from auxseg.store.h5file import create_h5
-from auxseg.store.shard import ALL, Shard
+from auxseg.store.artifact import canonical, read_attributes, write_attributes
 
-MAPS_PER_PART = 64
-_GROUP = "maps"
-_DIGEST = "digest"
-_FINGERPRINT = "fingerprint"
+GROUP = "maps"
+DIGEST = "digest"
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
-class MapWriter:
-    """Writes one map an image; continues after the last whole part of an interrupted run.
-
-    Use as a context manager: leaving it without an error finishes the file.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        header: Header,
-        maps_per_part: int = MAPS_PER_PART,
-        *,
-        resume: bool = True,
-        shard: Shard = ALL,
-    ) -> None:
-        """Open the artifact for writing.
-
-        Args:
-            path: the final name.
-            header: of the artifact.
-            maps_per_part: images that a kill may cost.
-            resume: False discards the parts of an interrupted run: for inputs without a digest.
-            shard: whose images are written; or all, with the shards from which they are joined.
-
-        Raises:
-            UserError: the artifact of a shard is missing, damaged, or of other options or inputs.
-        """
-        self.path = Path(path)
-        self.header = header
-        self._parts = self.path.with_name(self.path.name + ".parts")
-        self._maps_per_part = maps_per_part
-        self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
-        if not resume:
-            self.remove_parts()
-        self._shard = shard
-        self._shard_files = shard.files(self.path)
-        self._done = self._recover() | self._ids_of_shards()
-
-    def missing(self, ids: Iterable[str]) -> list[str]:
-        """The ids, in order, that no whole part holds yet."""
-        return [i for i in ids if i not in self._done and i not in self._pending]
-
-    def put(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
-        """Add one image's map; flushed to disk with its part. What a whole part holds stays."""
-        if image_id in self._done:
-            return
-        self._pending[image_id] = (array, attributes)
-        if len(self._pending) >= self._maps_per_part:
-            self.flush()
-
-    def finish(self) -> None:
-        """Join the parts under the final name, in order of id, and remove them."""
-        _end([self], None)
-
-    def join(self) -> None:
-        """Join the parts under the final name, in order of id."""
-        self.flush()
-        header = self._header_of_shard() if self._shard.number else self.header
-        with new_artifact(self.path, header, _GROUP) as (maps, digests):
-            for part in [*self._shard_files, *self._part_files()]:
-                with reading(part, "damaged"), h5py.File(part, "r") as source:
-                    for key in source[_GROUP]:
-                        source[_GROUP].copy(key, maps)
-                        digests[key] = str(read_attributes(maps[key].attrs)[_DIGEST])
-
-    def remove_parts(self) -> None:
-        """Remove the parts."""
-        shutil.rmtree(self._parts, ignore_errors=True)
-
-    def __enter__(self) -> "MapWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        _end([self], kind)
-
-    def _recover(self) -> set[str]:
-        """Ids in whole parts; damaged parts, and those of other options or inputs, are removed."""
-        fingerprint = self.header.fingerprint()
-        done: set[str] = set()
-        for part in self._part_files():
-            try:
-                with h5py.File(part, "r") as file:
-                    fits = read_attributes(file.attrs).get(_FINGERPRINT) == fingerprint
-                    keys = list(file[_GROUP]) if fits else []
-                    for key in keys:
-                        _read_map(file[_GROUP][key], key)
-            except (OSError, KeyError, RuntimeError, ValueError, TypeError):
-                fits, keys = False, []
-            if not fits:
-                part.unlink()
-            done |= {_id_of(key) for key in keys}
-        return done
-
-    def _header_of_shard(self) -> Header:
-        about = {"shard": str(self._shard), _FINGERPRINT: self.header.fingerprint()}
-        return dataclasses.replace(self.header, extra={**self.header.extra, **about})
-
-    def _ids_of_shards(self) -> set[str]:
-        done: set[str] = set()
-        for path in self._shard_files:
-            with MapReader(path, self.header.kind) as reader:
-                if reader.attributes.get(_FINGERPRINT) != self.header.fingerprint():
-                    raise UserError(
-                        f"{path}: a shard made with other options or inputs; "
-                        f"delete it and run it again."
-                    )
-                done |= set(reader.ids())
-        return done
-
-    def _part_files(self) -> list[Path]:
-        return sorted(self._parts.glob("[0-9]*.h5"))
-
-    def flush(self) -> None:
-        """Write what waits for its part to be full as a part."""
-        if not self._pending:
-            return
-        files = self._part_files()
-        number = int(files[-1].stem) + 1 if files else 0
-        temporary = self._parts / f"{number:05d}.h5.tmp"
-        final = self._parts / f"{number:05d}.h5"
-        with writing(temporary, final), create_h5(temporary) as file:
-            write_attributes(file.attrs, {_FINGERPRINT: self.header.fingerprint()})
-            maps = file.create_group(_GROUP)
-            for image_id, (array, attributes) in self._pending.items():
-                _write_map(maps, _key_of(image_id), array, attributes)
-        self._done |= self._pending.keys()
-        self._pending = {}
-
-
-@contextlib.contextmanager
-def writing_together(*writers: MapWriter) -> Iterator[tuple[MapWriter, ...]]:
-    """Finish several artifacts of one stage, so that no part is gone before all are whole."""
-    try:
-        yield writers
-    except BaseException as error:
-        _end(writers, type(error))
-        raise
-    _end(writers, None)
-
-
-def _end(writers: Sequence[MapWriter], error: type[BaseException] | None) -> None:
-    """Finish the writers' work together, or keep what is done of work that is stopped."""
-    if error is None:
-        for writer in writers:
-            writer.join()
-        for writer in writers:
-            writer.remove_parts()
-    elif not issubclass(error, Exception):  # stopped from outside: nothing done is to be lost
-        for writer in writers:
-            writer.flush()
-
-
-class MapReader:
-    """Reads an artifact's maps by image id.
-
-    Raises:
-        UserError: the file is missing, not an artifact, incomplete, or of another kind.
-    """
-
-    def __init__(self, path: Path, kind: str | None = None) -> None:
-        self.path = Path(path)
-        self._file, self.attributes = open_artifact(self.path)
-        with contextlib.ExitStack() as on_error:
-            on_error.callback(self._file.close)
-            found = self.attributes.get("kind")
-            if kind is not None and found != kind:
-                raise UserError(f"{path}: holds {found!r}, where {kind!r} is needed.")
-            if _GROUP not in self._file:
-                raise UserError(f"{path}: a table ({found!r}), where maps of images are needed.")
-            self._maps = self._file[_GROUP]
-            on_error.pop_all()
-
-    def ids(self) -> list[str]:
-        """All image ids, sorted."""
-        with reading(self.path):
-            return sorted(_id_of(key) for key in self._maps)
-
-    def __contains__(self, image_id: str) -> bool:
-        return _key_of(image_id) in self._maps
-
-    def __len__(self) -> int:
-        return len(self._maps)
-
-    def read(self, image_id: str, size: tuple[int, ...] | None = None) -> np.ndarray:
-        """The map of one image, (H, W) or (planes, H, W).
-
-        Args:
-            image_id: of the image.
-            size: (H, W) that the map must have; None = any.
-
-        Raises:
-            UserError: the artifact has no such id, or its map is damaged or of another size.
-        """
-        values, _ = self.read_with_attributes(image_id)
-        if size is not None and values.shape[-2:] != size:
-            height, width = values.shape[-2:]
-            raise UserError(
-                f"{self.path}: the map of image {image_id!r} has {width} x {height} pixels where "
-                f"{size[1]} x {size[0]} are needed; delete the file and run its stage again."
-            )
-        return values
-
-    def map_attributes(self, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's map."""
-        return self.read_with_attributes(image_id)[1]
-
-    def read_with_attributes(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
-        """The map of one image, and its attributes.
-
-        Raises:
-            UserError: the artifact has no such id, or its map is damaged.
-        """
-        key = _key_of(image_id)
-        if key not in self._maps:
-            raise UserError(
-                f"{self.path}: has no map of image {image_id!r}; "
-                f"delete the file and run its stage again."
-            )
-        with reading(self.path, f"the map of image {image_id!r} is damaged"):
-            return _read_map(self._maps[key], key)
-
-    def items(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Every (id, map), by id."""
-        for image_id in self.ids():
-            yield image_id, self.read(image_id)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> "MapReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _write_map(
-    maps: h5py.Group, key: str, array: np.ndarray, attributes: Mapping[str, Any]
-) -> None:
-    # A chunk is one channel of one image: the unit that readers want. Bytes of a file are packed.
+def write_map(maps: h5py.Group, key: str, array: np.ndarray, attributes: Mapping[str, Any]) -> None:
+    """Add a map, with its digest; one of one axis, the bytes of a file, is not compressed."""
+    # A chunk is one channel of one image: the unit that readers want.
     chunks = (1,) * (array.ndim - 2) + array.shape[-2:]
     layout = {"chunks": chunks, **_COMPRESSION} if array.size and array.ndim > 1 else {}
     data = maps.create_dataset(key, data=array, track_times=False, **layout)
     write_attributes(data.attrs, attributes)
     digest = _digest(key, array, read_attributes(data.attrs))
-    write_attributes(data.attrs, {_DIGEST: digest})
+    write_attributes(data.attrs, {DIGEST: digest})
 
 
-def _read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
+def read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
     """A map and its attributes.
 
     Raises:
         OSError, ValueError, ...: it is damaged.
     """
     array, attributes = np.asarray(data[()]), read_attributes(data.attrs)
-    if attributes.pop(_DIGEST, None) != _digest(key, array, attributes):
+    if attributes.pop(DIGEST, None) != _digest(key, array, attributes):
         raise ValueError(f"the digest of {key} does not fit")
     return array, attributes
 
@@ -313,11 +46,12 @@ def _digest(key: str, array: np.ndarray, attributes: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _key_of(image_id: str) -> str:
+def key_of(image_id: str) -> str:
     """An id as HDF5 link name: '/' separates groups there and '.' means the group itself."""
     key = image_id.replace("%", "%25").replace("/", "%2F")
     return key.replace(".", "%2E") if set(key) == {"."} else key
 
 
-def _id_of(key: str) -> str:
+def id_of(key: str) -> str:
+    """The id of an HDF5 link name."""
     return key.replace("%2E", ".").replace("%2F", "/").replace("%25", "%")

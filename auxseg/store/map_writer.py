@@ -1,0 +1,192 @@
+"""Writes artifacts of maps: atomic, resumable, and joined from shards.
+
+Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
+the parts under the final name. A kill at any instant costs at most one part. Shards are joined like
+parts: what a map takes on disk is copied as it is, compressed, so that the whole is one file that
+can be moved.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from auxseg.errors import UserError
+from auxseg.store.artifact import (
+    Header,
+    new_artifact,
+    read_attributes,
+    reading,
+    write_attributes,
+)
+from auxseg.store.atomic import writing
+from auxseg.store.h5file import create_h5
+from auxseg.store.map_reader import MapReader
+from auxseg.store.maps import DIGEST, GROUP, id_of, key_of, read_map, write_map
+from auxseg.store.shard import ALL, Shard
+
+MAPS_PER_PART = 64
+_FINGERPRINT = "fingerprint"
+
+
+class MapWriter:
+    """Writes one map an image; continues after the last whole part of an interrupted run.
+
+    Use as a context manager: leaving it without an error finishes the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        maps_per_part: int = MAPS_PER_PART,
+        *,
+        resume: bool = True,
+        shard: Shard = ALL,
+    ) -> None:
+        """Open the artifact for writing.
+
+        Args:
+            path: the final name.
+            header: of the artifact.
+            maps_per_part: images that a kill may cost.
+            resume: False discards the parts of an interrupted run: for inputs without a digest.
+            shard: whose images are written; or all, with the shards from which they are joined.
+
+        Raises:
+            UserError: the artifact of a shard is missing, damaged, or of other options or inputs.
+        """
+        self.path = Path(path)
+        self.header = header
+        self._parts = self.path.with_name(self.path.name + ".parts")
+        self._maps_per_part = maps_per_part
+        self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
+        if not resume:
+            self.remove_parts()
+        self._shard = shard
+        self._shard_files = shard.files(self.path)
+        self._done = self._recover() | self._ids_of_shards()
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """The ids, in order, that no whole part holds yet."""
+        return [i for i in ids if i not in self._done and i not in self._pending]
+
+    def put(self, image_id: str, array: np.ndarray, **attributes: Any) -> None:
+        """Add one image's map; flushed to disk with its part. What a whole part holds stays."""
+        if image_id in self._done:
+            return
+        self._pending[image_id] = (array, attributes)
+        if len(self._pending) >= self._maps_per_part:
+            self.flush()
+
+    def finish(self) -> None:
+        """Join the parts under the final name, in order of id, and remove them."""
+        _end([self], None)
+
+    def join(self) -> None:
+        """Join the parts under the final name, in order of id."""
+        self.flush()
+        header = self._header_of_shard() if self._shard.number else self.header
+        with new_artifact(self.path, header, GROUP) as (maps, digests):
+            for part in [*self._shard_files, *self._part_files()]:
+                with reading(part, "damaged"), h5py.File(part, "r") as source:
+                    for key in source[GROUP]:
+                        source[GROUP].copy(key, maps)
+                        digests[key] = str(read_attributes(maps[key].attrs)[DIGEST])
+
+    def remove_parts(self) -> None:
+        """Remove the parts."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+    def __enter__(self) -> "MapWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _end([self], kind)
+
+    def _recover(self) -> set[str]:
+        """Ids in whole parts; damaged parts, and those of other options or inputs, are removed."""
+        fingerprint = self.header.fingerprint()
+        done: set[str] = set()
+        for part in self._part_files():
+            try:
+                with h5py.File(part, "r") as file:
+                    fits = read_attributes(file.attrs).get(_FINGERPRINT) == fingerprint
+                    keys = list(file[GROUP]) if fits else []
+                    for key in keys:
+                        read_map(file[GROUP][key], key)
+            except (OSError, KeyError, RuntimeError, ValueError, TypeError):
+                fits, keys = False, []
+            if not fits:
+                part.unlink()
+            done |= {id_of(key) for key in keys}
+        return done
+
+    def _header_of_shard(self) -> Header:
+        about = {"shard": str(self._shard), _FINGERPRINT: self.header.fingerprint()}
+        return dataclasses.replace(self.header, extra={**self.header.extra, **about})
+
+    def _ids_of_shards(self) -> set[str]:
+        done: set[str] = set()
+        for path in self._shard_files:
+            with MapReader(path, self.header.kind) as reader:
+                if reader.attributes.get(_FINGERPRINT) != self.header.fingerprint():
+                    raise UserError(
+                        f"{path}: a shard made with other options or inputs; "
+                        f"delete it and run it again."
+                    )
+                done |= set(reader.ids())
+        return done
+
+    def _part_files(self) -> list[Path]:
+        return sorted(self._parts.glob("[0-9]*.h5"))
+
+    def flush(self) -> None:
+        """Write what waits for its part to be full as a part."""
+        if not self._pending:
+            return
+        files = self._part_files()
+        number = int(files[-1].stem) + 1 if files else 0
+        temporary = self._parts / f"{number:05d}.h5.tmp"
+        final = self._parts / f"{number:05d}.h5"
+        with writing(temporary, final), create_h5(temporary) as file:
+            write_attributes(file.attrs, {_FINGERPRINT: self.header.fingerprint()})
+            maps = file.create_group(GROUP)
+            for image_id, (array, attributes) in self._pending.items():
+                write_map(maps, key_of(image_id), array, attributes)
+        self._done |= self._pending.keys()
+        self._pending = {}
+
+
+@contextlib.contextmanager
+def writing_together(*writers: MapWriter) -> Iterator[tuple[MapWriter, ...]]:
+    """Finish several artifacts of one stage, so that no part is gone before all are whole."""
+    try:
+        yield writers
+    except BaseException as error:
+        _end(writers, type(error))
+        raise
+    _end(writers, None)
+
+
+def _end(writers: Sequence[MapWriter], error: type[BaseException] | None) -> None:
+    """Finish the writers' work together, or keep what is done of work that is stopped."""
+    if error is None:
+        for writer in writers:
+            writer.join()
+        for writer in writers:
+            writer.remove_parts()
+    elif not issubclass(error, Exception):  # stopped from outside: nothing done is to be lost
+        for writer in writers:
+            writer.flush()
