@@ -117,6 +117,7 @@ def _jobs(
     network: AuxSegNet, entries: list[Entry], coarse: MapReader, options: RefineOptions
 ) -> Iterator[Job]:
     """For each image what `_label` takes: the network's share of the work."""
+    by_cam = options.labels_from != "segmentation"
     for entry in entries:
         image = entry.photograph()
         classes = np.flatnonzero(entry.labels)
@@ -124,7 +125,7 @@ def _jobs(
         maps = average_maps(
             image,
             network.backbone,
-            partial(_maps, network, classes),
+            partial(_maps, network, classes, by_cam),
             scales=options.scales,
             flip=options.flip,
             size=image.shape[:2],
@@ -135,23 +136,26 @@ def _jobs(
         if network.saliency is not None:
             saliency = (saliency + rest[0]) / 2
             rest = rest[1:]
-        evidence = probabilities if options.labels_from == "segmentation" else rest
+        evidence = rest if by_cam else probabilities
         witness = (probabilities,) if options.labels_from == "both" else ()
         yield image, evidence, classes, saliency, *witness
 
 
-def _maps(network: AuxSegNet, classes: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+def _maps(
+    network: AuxSegNet, classes: np.ndarray, with_cam: bool, images: torch.Tensor
+) -> torch.Tensor:
     """All that the network says of K classes: logits of them and background, saliency, CAMs.
 
     Returns:
         (B, K + 1 and, as far as the network has them, 1 and K, h, w): refined segmentation logits,
-        refined saliency in [0, 1], normalised CAMs under the affinity.
+        refined saliency in [0, 1], and on request normalised CAMs under the affinity.
     """
     outputs = network(images)
     groups = [outputs.refined_segmentation[:, [0, *(int(k) + 1 for k in classes)]]]
     if outputs.refined_saliency is not None:
         groups.append(outputs.refined_saliency.sigmoid())
-    if outputs.cam is not None:
+    if with_cam:
+        assert outputs.cam is not None
         own = outputs.cam[:, classes].cpu().numpy()
         normalised = torch.from_numpy(np.stack([normalise_cam(cam) for cam in own]))
         groups.append(outputs.propagate(normalised.to(images.device)))
