@@ -1,4 +1,4 @@
-"""Networks to compare a run with: those of the paper's ablation, and the ceiling of true masks."""
+"""Networks to compare a run with: the paper's ablation, true masks, and the first labels alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +66,7 @@ VARIANTS = {
         {"branches": "all", "affinity": "cross-task"}, {"constraints": "both"}, all_rounds=True
     ),
     "masks": Variant(train={"labels": "masks"}, single_scale=False, whole_budget=True),
+    "seeds": Variant(single_scale=False, whole_budget=True),
 }
 ROWS = (
     Row("branches", "segmentation", "seg", 0, 56.9),

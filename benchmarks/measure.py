@@ -37,10 +37,16 @@ def metrics(run: str) -> pd.Series:
     return _figures(results(run) / "report/metrics.csv", ["round"])
 
 
-def ceiling(run: str) -> pd.Series:
-    """The figures of the run's network trained on true masks, by (subject, metric, variant)."""
-    (path,) = (results(run) / "ablation/masks").glob("*/round0/metrics.csv")
+def trained_on(labels: str, run: str) -> pd.Series:
+    """The figures of the run's network trained on "masks" or "seeds", like a round's."""
+    (path,) = (results(run) / "ablation" / labels).glob("*/round0/metrics.csv")
     return _figures(path, [])
+
+
+def pseudo_masks(run: str) -> pd.Series:
+    """The figures of the last network told the classes, in percent, by (split, metric, variant)."""
+    figures = _figures(results(run) / "pseudo_masks/metrics.csv", ["split"])
+    return figures.xs("pseudo masks", level="subject")
 
 
 def _figures(path: Path, keys: list[str]) -> pd.Series:

@@ -50,6 +50,14 @@ def test_the_ceiling_is_the_runs_own_network_trained_on_true_masks_for_as_long_a
     assert (ceiling.rounds, ceiling.model, ceiling.predict) == (1, CONFIG.model, CONFIG.predict)
 
 
+def test_the_first_labels_alone_are_trained_on_for_as_long_as_all_rounds():
+    seeds = variant_config(CONFIG, "seeds", 0)
+
+    assert seeds.train.labels == "pseudo"
+    assert seeds.train.epochs == 2 * CONFIG.train.epochs
+    assert (seeds.rounds, seeds.model, seeds.predict) == (1, CONFIG.model, CONFIG.predict)
+
+
 def test_all_networks_start_from_one_classifier():
     models = {stage_options(variant_config(CONFIG, n, 0), "classify").model for n in VARIANTS}
 
@@ -57,7 +65,7 @@ def test_all_networks_start_from_one_classifier():
 
 
 def test_every_row_of_the_papers_tables_names_a_network_and_a_round_it_is_trained_in():
-    assert {*compared(), "masks"} == set(VARIANTS)
+    assert {*compared(), "masks", "seeds"} == set(VARIANTS)
     assert all(row.round == 0 or VARIANTS[row.variant].all_rounds for row in ROWS)
     assert [row.published for row in ROWS if row.table == "branches"] == [56.9, 57.6, 59.8, 60.8]
 
