@@ -73,7 +73,7 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
     if runtime.device in ("auto", "cuda", "gpu"):
         take_gpus(devices)
     try:
-        return Fabric(
+        fabric = Fabric(
             accelerator=runtime.device,
             devices=devices,
             num_nodes=nodes,
@@ -86,6 +86,19 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
             f"--device {runtime.device}, {devices} of them: cannot be used here "
             f"({str(error).splitlines()[0]}); use fewer, or auto or cpu."
         ) from None
+    if fabric.device.type == "cuda":
+        _repeat_results()
+    return fabric
+
+
+def _repeat_results() -> None:
+    """Let a GPU compute the same from the same, as a processor does."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def progress(
