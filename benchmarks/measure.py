@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from auxseg.report.tables import read_text_table, with_variants
+from auxseg.report.tables import markdown, read_text_table, with_variants
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2", "snakemake")
@@ -60,6 +60,16 @@ def minutes(run: str) -> float:
     """What a run's jobs took, by Snakemake's own clock; they run one after the other."""
     files = (results(run) / "benchmarks").glob("*.tsv")
     return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in files) / 60
+
+
+def as_table(rows: pd.DataFrame) -> str:
+    """Numbers to three digits, in Markdown."""
+    cells = ((name, *(_figure(value) for value in row)) for name, row in rows.iterrows())
+    return markdown(["", *rows.columns], [[str(cell) for cell in line] for line in cells])
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def machine() -> str:

@@ -15,11 +15,10 @@ from statistics import median
 import h5py
 import numpy as np
 import pandas as pd
-from measure import machine
+from measure import as_table, machine
 
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.packed import pack, packed_beside, packed_content
-from auxseg.report.tables import markdown
 from auxseg.store import Header, MapReader, MapWriter, Shard
 
 SHARDS = 8
@@ -112,16 +111,6 @@ def seconds(work: Callable[[], object]) -> float:
         work()
         times.append(time.perf_counter() - start)
     return median(times)
-
-
-def as_table(rows: pd.DataFrame) -> str:
-    """Numbers to three digits, in Markdown."""
-    cells = ((name, *(_figure(value) for value in row)) for name, row in rows.iterrows())
-    return markdown(["", *rows.columns], [[str(cell) for cell in line] for line in cells])
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def document(index: Index, sizes: pd.DataFrame, joins: pd.DataFrame, photos: pd.DataFrame) -> str:

@@ -1,0 +1,119 @@
+"""What each stage costs an image, by Snakemake's own clock, and what larger data would cost.
+
+    python benchmarks/costs.py results/RUN [--faster 1.0]
+
+The run must be finished, in one go, by jobs that ran one after the other. `--faster` says how many
+times as fast a worker of the cluster is. Writes benchmarks/costs.md.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from measure import as_table, machine
+
+from auxseg.datasets.index_file import read_index
+from auxseg.description import read_description
+
+DATA = {
+    "VOC 2012": {"train": 10_582, "val": 1_449},
+    "COCO 2014": {"train": 82_783, "val": 40_504},
+    "10 million": {"train": 10_000_000, "val": 10_000},
+}
+WORKERS = (1, 8, 64)
+ROUNDS, EPOCHS, CLASSIFIER_EPOCHS = 3, 10, 8
+"""Of the run that is extrapolated to."""
+TIMES = {"classify": CLASSIFIER_EPOCHS, "train": ROUNDS * EPOCHS, "refine": ROUNDS}
+SHARED = ("index", "saliency", "classify", "cam", "train", "refine", "predict")
+"""Stages that workers share: by shards, or training by sharing every batch."""
+ALL_IMAGES, OF_VAL = ("index", "masks"), ("predict",)
+
+
+def main() -> None:
+    """Read a run's times and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--faster", type=float, default=1.0, help="a worker's speed")
+    arguments = parser.parse_args()
+    costs = costs_of(arguments.run)
+    page = document(costs, arguments.faster)
+    Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+def costs_of(run: Path) -> pd.DataFrame:
+    """Seconds an image (of a training: an image and epoch) and peak memory, a row a stage."""
+    entries = read_index(run / "index.h5").entries
+    images = {split: sum(e.split == split for e in entries) for split in ("train", "val")}
+    rows = {}
+    for stage in (
+        "index",
+        "masks",
+        "saliency",
+        "classify",
+        "cam",
+        "seed",
+        "train",
+        "refine",
+        "predict",
+    ):
+        files = (run / "benchmarks").glob(f"{stage}*.tsv")
+        times = pd.concat([pd.read_csv(file, sep="\t") for file in files])
+        seconds = times["s"].mean() / of_stage(stage, images)
+        rows[stage] = {"s an image": seconds, "peak memory, MB": times["max_rss"].max()}
+    for stage, folder in (("classify", "classifier"), ("train", "round0")):
+        made_by = read_description(run / folder / "weights.safetensors")["options"]
+        rows[stage]["s an image"] /= made_by["epochs"]
+    return pd.DataFrame(rows).T
+
+
+def of_stage(stage: str, images: dict[str, int]) -> int:
+    """How many images a stage works on."""
+    if stage in ALL_IMAGES:
+        return images["train"] + images["val"]
+    return images["val" if stage in OF_VAL else "train"]
+
+
+def hours(costs: pd.DataFrame, images: dict[str, int], workers: int, faster: float) -> pd.Series:
+    """Hours of each stage, of the whole run, with so many workers."""
+    return pd.Series(
+        {
+            stage: costs.loc[stage, "s an image"]
+            * of_stage(stage, images)
+            * TIMES.get(stage, ROUNDS if stage == "predict" else 1)
+            / (workers if stage in SHARED else 1)
+            / faster
+            / 3600
+            for stage in costs.index
+        }
+    )
+
+
+def document(costs: pd.DataFrame, faster: float) -> str:
+    """The page."""
+    plans = {
+        f"{name}, {workers}": hours(costs, sizes, workers, faster)
+        for name, sizes in DATA.items()
+        for workers in WORKERS
+    }
+    table = pd.DataFrame(plans)
+    table.loc["all"] = table.sum()
+    option = "" if faster == 1 else f" --faster {faster:g}"
+    return f"""# What each stage costs
+
+`python benchmarks/costs.py results/RUN{option}` on {machine()}.
+
+Seconds an image, start of the stage and all included; of the trainings an image and epoch.
+
+{as_table(costs)}
+
+Hours of a run with photographs of the same size: {ROUNDS} rounds of {EPOCHS} epochs, a classifier
+of {CLASSIFIER_EPOCHS}, each worker {faster:g} times as fast as this machine. Shared work is divided
+as if sharing cost nothing.
+
+{as_table(table)}
+"""
+
+
+if __name__ == "__main__":
+    main()
