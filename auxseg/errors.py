@@ -33,6 +33,11 @@ def disk_fault(error: BaseException) -> str | None:
     return f"{place}{os.strerror(error.errno)}"
 
 
+def reason_of(error: BaseException) -> str:
+    """The first line of what another library says; its error's name where it says nothing."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
 def listing(faults: list[str], heading: str) -> UserError:
     """One error for many faults, so that a user mends them all at once."""
     noun = "fault" if len(faults) == 1 else "faults"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -84,7 +84,7 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
     except Exception as error:  # each accelerator refuses in a class of its own
         raise UserError(
             f"--device {runtime.device}, {devices} of them: cannot be used here "
-            f"({str(error).splitlines()[0]}); use fewer, or auto or cpu."
+            f"({reason_of(error)}); use fewer, or auto or cpu."
         ) from None
     if fabric.device.type == "cuda":
         _repeat_results()

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from auxseg.config import CocoOptions
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, Record
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 from auxseg.images import MAX_PIXELS
 
 _FARTHEST = 4  # points of an outline from the corner, in longest sides of the image
@@ -69,7 +69,7 @@ def _read_instances(file: Path) -> COCO:
 
 def _misformed(file: Path, error: Exception) -> UserError:
     missing = isinstance(error, KeyError)
-    reason = f"no key or number {error.args[0]!r}" if missing else str(error).splitlines()[0]
+    reason = f"no key or number {error.args[0]!r}" if missing else reason_of(error)
     return UserError(f"{file}: not in COCO's format of instances ({reason}); copy it again.")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.record import IGNORE
-from auxseg.errors import UserError, listing
+from auxseg.errors import UserError, listing, reason_of
 from auxseg.images import fit, fit_mask, read_mask, read_saliency
 
 Found = TypeVar("Found")
@@ -156,8 +156,7 @@ def _array(path: Path) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # on damaged bytes NumPy and h5py raise nearly anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{path}: not a plain array of numbers that can be read ({reason}); save one by "
-            f"numpy.save, or as data set 'cam' of an HDF5 file."
+            f"{path}: not a plain array of numbers that can be read ({reason_of(error)}); save one "
+            f"by numpy.save, or as data set 'cam' of an HDF5 file."
         ) from None

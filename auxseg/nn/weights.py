@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from auxseg.description import description_metadata, read_description, read_metadata
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
 from auxseg.store import write_atomically
 
@@ -116,8 +116,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except UserError:
         raise
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a readable weights file ({reason}).") from None
+        raise UserError(f"{path}: not a readable weights file ({reason_of(error)}).") from None
     except Exception as error:  # torch raises pickle.UnpicklingError and others for hostile files
         raise UserError(
             f"{path}: refused: it holds more than tensors ({type(error).__name__}); "

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -35,7 +35,7 @@ def writing(temporary: Path, final: Path) -> Iterator[None]:
             temporary.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-        reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
+        reason = os.strerror(error.errno) if error.errno else reason_of(error)
         raise UserError(
             f"{final.parent}: cannot write {final.name} ({reason}); "
             f"mend that and run the same command again: nothing before it is lost."
