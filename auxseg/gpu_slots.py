@@ -44,8 +44,14 @@ def visible_gpus() -> list[str]:
 
 
 def lock_folder() -> Path:
-    """Where a user's locks on this machine are."""
-    folder = Path(tempfile.gettempdir()) / f"auxseg-gpus-{os.getuid()}"
+    """Where a user's locks on this machine are; within a job of Slurm the job's own.
+
+    Slurm has already given a job its GPUs, and each may find them named 0.
+    """
+    name = f"auxseg-gpus-{os.getuid()}"
+    if (job := os.environ.get("SLURM_JOB_ID")) is not None:
+        name += f"-{job}"
+    folder = Path(tempfile.gettempdir()) / name
     folder.mkdir(exist_ok=True)
     return folder
 

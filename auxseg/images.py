@@ -60,6 +60,18 @@ def read_saliency(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"))
 
 
+def read_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: not readable ({error.strerror}).") from None
+
+
 def image_size(path: Path, content: bytes | None = None) -> tuple[int, int]:
     """(height, width) of an upright image, from its header alone; arguments as of `read_image`.
 

@@ -101,6 +101,8 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
         cv2.setNumThreads(1)  # it would take every core, whatever --threads says
         if "runtime" in hints:
             paths["runtime"] = Runtime(threads, device)
+        if shard is not None and shards > 1:
+            raise click.UsageError("give --shard for a part, or --shards to join all, not both.")
         if "shard" in hints:
             paths["shard"] = shard or Shard(None, shards)
         module.run(parse_stage_options(name, options), **paths)

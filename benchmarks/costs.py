@@ -7,6 +7,8 @@ times as fast a worker of the cluster is. Writes benchmarks/costs.md.
 """
 
 import argparse
+import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +47,9 @@ def costs_of(run: Path) -> pd.DataFrame:
     """Seconds an image (of a training: an image and epoch) and peak memory, a row a stage."""
     entries = read_index(run / "index.h5").entries
     images = {split: sum(e.split == split for e in entries) for split in ("train", "val")}
-    rows = {}
+    rows, folder = {}, run / "benchmarks"
+    if (folder / "shards").is_dir():
+        sys.exit(f"{run}: ran in shards, whose times are not added up; name a run with shards: 1.")
     for stage in (
         "index",
         "masks",
@@ -57,12 +61,12 @@ def costs_of(run: Path) -> pd.DataFrame:
         "refine",
         "predict",
     ):
-        files = (run / "benchmarks").glob(f"{stage}*.tsv")
+        files = [f for f in folder.glob("*.tsv") if re.fullmatch(rf"{stage}(_round\d+)?", f.stem)]
         times = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         seconds = times["s"].mean() / of_stage(stage, images)
         rows[stage] = {"s an image": seconds, "peak memory, MB": times["max_rss"].max()}
-    for stage, folder in (("classify", "classifier"), ("train", "round0")):
-        made_by = read_description(run / folder / "weights.safetensors")["options"]
+    for stage, place in (("classify", "classifier"), ("train", "round0")):
+        made_by = read_description(run / place / "weights.safetensors")["options"]
         rows[stage]["s an image"] /= made_by["epochs"]
     return pd.DataFrame(rows).T
 

@@ -18,8 +18,8 @@ import pandas as pd
 from measure import as_table, machine
 
 from auxseg.datasets.index_file import Index, read_index
-from auxseg.datasets.packed import pack, packed_beside, packed_content
-from auxseg.store import Header, MapReader, MapWriter, Shard
+from auxseg.datasets.packed import PackedImages, pack, packed_beside
+from auxseg.store import Header, MapReader, MapWriter, Shard, join_shards
 
 SHARDS = 8
 REPEATS = 5
@@ -67,7 +67,7 @@ def joining(path: Path, folder: Path) -> dict[str, float]:
                     writer.put(image_id, values, **attributes)
 
     def copied() -> None:
-        MapWriter(whole, header, shard=Shard(None, SHARDS)).finish()
+        join_shards(whole, header, Shard(None, SHARDS), [])
 
     def linked() -> None:
         with h5py.File(folder / "linked.h5", "w") as file:
@@ -88,8 +88,8 @@ def joining(path: Path, folder: Path) -> dict[str, float]:
 
 def reading_photographs(index: Index, folder: Path) -> dict[str, dict[str, float]]:
     """Photographs a second from their own files and packed, in random order."""
-    pack(folder / "index.h5", "{}", index.entries, Shard())
-    packed = packed_beside(folder / "index.h5")
+    pack(folder / "index.h5", "{}", index.entries, Shard(), threads=1)
+    packed = PackedImages(packed_beside(folder / "index.h5"))
     order = [index.entries[i] for i in np.random.default_rng(0).permutation(len(index.entries))]
 
     def rate(read: Callable) -> float:
@@ -98,7 +98,7 @@ def reading_photographs(index: Index, folder: Path) -> dict[str, dict[str, float
     loose = rate(lambda entry: entry.image.read_bytes())
     return {
         "own files": {"files a second": loose},
-        "packed": {"files a second": rate(lambda entry: packed_content(packed, entry.id))},
+        "packed": {"files a second": rate(lambda entry: packed.content(entry.id))},
         "decoding alone": {"files a second": rate(lambda entry: entry.photograph())},
     }
 

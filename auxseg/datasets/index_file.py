@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auxseg.datasets.packed import packed_beside, packed_content
+from auxseg.datasets.packed import PackedImages, packed_beside
 from auxseg.errors import UserError
 from auxseg.images import fit, image_size, read_image
 from auxseg.store import Header, read_table, write_table
@@ -25,7 +25,7 @@ class Entry:
         saliency: a map the data set brings along, or None.
         digest: SHA-256 of the photograph's file: part of the index's own, so that work on another
             photograph of the same name is never continued.
-        packed: the artifact that holds the photograph's file; None = the file itself is read.
+        packed: what holds the photograph's file; None = the file itself is read.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Entry:
     labels: np.ndarray
     saliency: Path | None
     digest: str = ""
-    packed: Path | None = None
+    packed: PackedImages | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,7 +60,7 @@ class Entry:
         return image_size(self.image, self._content())
 
     def _content(self) -> bytes | None:
-        return None if self.packed is None else packed_content(self.packed, self.id)
+        return None if self.packed is None else self.packed.content(self.id)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def read_index(path: Path) -> Index:
         UserError: not a complete index.
     """
     attributes, columns = read_table(path, KIND)
-    packed = packed_beside(path) if attributes["packed"] else None
+    packed = PackedImages(packed_beside(path)) if attributes["packed"] else None
     entries = tuple(
         Entry(
             id=columns["id"][i],

@@ -21,7 +21,7 @@ from auxseg.datasets.other_methods import cam_of, find_all, read_cam
 from auxseg.errors import UserError
 from auxseg.ops.cam import normalise_cam
 from auxseg.runtime import Runtime, progress
-from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest, join_shards
 
 _SHRINK = 4
 
@@ -37,16 +37,20 @@ def run(
 ) -> None:
     """Write cam.h5; continues an interrupted run."""
     table = read_index(index)
+    entries = {entry.id: entry for entry in shard.take(table.split("train"))}
     inputs = {"index": file_digest(index)}
-    if options.source == "classifier":
-        if weights is None:
-            raise UserError("cam.source: classifier needs --weights, the file of stage classify.")
+    if weights is not None and options.source == "classifier":
         inputs["weights"] = file_digest(weights)
+    header = Header("cam", to_json(options), inputs)
+    if shard.joins:
+        join_shards(cam, header, shard, entries)
+        return
+    if options.source == "maps":
+        cam_of_entry = _from_files(Path(options.maps or ""), table)
+    elif weights is not None:
         cam_of_entry = _by_classifier(weights, table, options, runtime)
     else:
-        cam_of_entry = _from_files(Path(options.maps or ""), table)
-    entries = {entry.id: entry for entry in shard.take(table.split("train"))}
-    header = Header("cam", to_json(options), inputs)
+        raise UserError("cam.source: classifier needs --weights, the file of stage classify.")
     # Files have no digest, so maps of an interrupted run may be those of other files.
     with MapWriter(cam, header, resume=options.source != "maps", shard=shard) as writer:
         missing = writer.missing(entries)

@@ -22,7 +22,7 @@ from auxseg.datasets.index_file import KIND, Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
 from auxseg.datasets.packed import pack
 from auxseg.datasets.record import MOST_CLASSES, Dataset, Record
-from auxseg.errors import listing
+from auxseg.errors import UserError, listing
 from auxseg.images import scaled_size
 from auxseg.runtime import Runtime, progress
 from auxseg.store import ALL, Header, Shard
@@ -42,17 +42,23 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
         found = _check(records, data.classes, runtime.threads)
         if options.pack:
             sound = [record for record, c in zip(records, found, strict=True) if not c.faults]
-            pack(index, header.options, sound, shard)
+            pack(index, header.options, sound, shard, runtime.threads)
         write_checks(index, header, records, found)
         return
-    if files := shard.files(index):
-        checked = _joined(files, header, data.records)
+    if shard.joins:
+        checked = _joined(shard.files(index), header, data.records)
     else:
         checked = _check(data.records, data.classes, runtime.threads)
-    _tell_faults(data, checked)
-    _tell_doubts(data, checked, options)
+    try:
+        _tell_faults(data, checked)
+        _tell_doubts(data, checked, options)
+    except UserError:
+        # Shards must look again at what will have been mended.
+        for file in shard.files(index) if shard.joins else []:
+            file.unlink()
+        raise
     if options.pack:
-        pack(index, header.options, data.records, shard)
+        pack(index, header.options, data.records, shard, runtime.threads)
     write_index(index, header, _index(data, checked, options))
     print(_summary(data), file=sys.stderr)
 

@@ -23,7 +23,7 @@ from auxseg.ops.crf import Kernels
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
-from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest, join_shards
 
 Job = tuple[np.ndarray, ...]
 
@@ -43,8 +43,6 @@ def run(
     table = read_index(index)
     split = split or ("labelled" if known_classes else evaluation_split(table))
     entries = {entry.id: entry for entry in shard.take(_entries(table, split))}
-    network, _ = load_network(weights, table.classes)
-    place(network, runtime, shares_cores=options.use_crf)
     variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
     header = Header(
         "predictions",
@@ -52,6 +50,11 @@ def run(
         {"index": file_digest(index), "weights": file_digest(weights)},
         {"variants": variants, "split": split, "known_classes": known_classes},
     )
+    if shard.joins:
+        join_shards(predictions, header, shard, entries)
+        return
+    network, _ = load_network(weights, table.classes)
+    place(network, runtime, shares_cores=options.use_crf)
     with MapWriter(predictions, header, shard=shard) as writer:
         missing = writer.missing(entries)
         workers = runtime.threads if options.use_crf else 1

@@ -30,6 +30,7 @@ from auxseg.store import (
     MapWriter,
     Shard,
     file_digest,
+    join_shards,
     writing_together,
 )
 
@@ -55,13 +56,17 @@ def run(
         "weights": file_digest(weights),
         "saliency": file_digest(saliency),
     }
+    headers = [Header(kind, to_json(options), inputs) for kind in ("saliency", "labels")]
+    paths = [refined_saliency, labels]
+    if shard.joins:
+        for path, header in zip(paths, headers, strict=True):
+            join_shards(path, header, shard, entries)
+        return
     network = _network(weights, table.classes, runtime, options)
+    writers = (MapWriter(p, h, shard=shard) for p, h in zip(paths, headers, strict=True))
     with (
         MapReader(saliency, "saliency") as coarse,
-        writing_together(
-            MapWriter(refined_saliency, Header("saliency", to_json(options), inputs), shard=shard),
-            MapWriter(labels, Header("labels", to_json(options), inputs), shard=shard),
-        ) as (saliencies, writer),
+        writing_together(*writers) as (saliencies, writer),
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}
         missing = [image_id for image_id in entries if image_id in unsettled]

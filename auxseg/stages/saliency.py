@@ -14,10 +14,10 @@ import numpy as np
 from auxseg.config import SaliencyOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.datasets.other_methods import find_all, picture_of, read_matching_saliency
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import Runtime, progress
-from auxseg.store import ALL, Header, MapWriter, Shard, file_digest
+from auxseg.store import ALL, Header, MapWriter, Shard, file_digest, join_shards
 
 
 def run(
@@ -31,13 +31,17 @@ def run(
     """Write saliency.h5; continues an interrupted run."""
     entries = {entry.id: entry for entry in shard.take(read_index(index).split("train"))}
     inputs = {"index": file_digest(index)}
-    if options.source == "maps":
+    model = None if options.source == "maps" else _model_file(options)
+    if model is not None:
+        inputs["model"] = file_digest(model)
+    header = Header("saliency", to_json(options), inputs)
+    if shard.joins:
+        join_shards(saliency, header, shard, entries)
+        return
+    if model is None:
         saliency_of = _from_files(list(entries.values()), options.maps)
     else:
-        model = _model_file(options)
-        inputs["model"] = file_digest(model)
         saliency_of = _from_model(model, options, runtime.threads)
-    header = Header("saliency", to_json(options), inputs)
     # Files have no digest, so maps of an interrupted run may be those of other files.
     with MapWriter(saliency, header, resume=options.source != "maps", shard=shard) as writer:
         missing = writer.missing(entries)
@@ -90,8 +94,9 @@ def _from_model(
             str(model), settings, providers=onnxruntime.get_available_providers()
         )
     except Exception as error:  # the runtime raises a class of its own for each kind of damage
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{model}: not an ONNX model that can be run ({reason}).") from None
+        raise UserError(
+            f"{model}: not an ONNX model that can be run ({reason_of(error)})."
+        ) from None
     name = session.get_inputs()[0].name
     preprocessing = options.onnx.model_dump(include={"size", "mean", "std", "divide_by_max"})
 

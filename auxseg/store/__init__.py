@@ -3,17 +3,20 @@
 from auxseg.store.artifact import Header, file_digest, sha256
 from auxseg.store.atomic import write_atomically
 from auxseg.store.columns import read_table, write_table
+from auxseg.store.joining import join_shards
 from auxseg.store.map_reader import MapReader
-from auxseg.store.map_writer import MapWriter, writing_together
+from auxseg.store.map_writer import MAPS_PER_PART, MapWriter, writing_together
 from auxseg.store.shard import ALL, Shard
 
 __all__ = [
     "ALL",
+    "MAPS_PER_PART",
     "Header",
     "MapReader",
     "MapWriter",
     "Shard",
     "file_digest",
+    "join_shards",
     "read_table",
     "sha256",
     "write_atomically",

@@ -1,13 +1,10 @@
-"""Writes artifacts of maps: atomic, resumable, and joined from shards.
+"""Writes artifacts of maps: atomic and resumable.
 
 Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
-the parts under the final name. A kill at any instant costs at most one part. Shards are joined like
-parts: what a map takes on disk is copied as it is, compressed, so that the whole is one file that
-can be moved.
+the parts under the final name. A kill at any instant costs at most one part.
 """
 
 import contextlib
-import dataclasses
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +14,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from auxseg.errors import UserError
 from auxseg.store.artifact import (
     Header,
     new_artifact,
@@ -27,12 +23,10 @@ from auxseg.store.artifact import (
 )
 from auxseg.store.atomic import writing
 from auxseg.store.h5file import create_h5
-from auxseg.store.map_reader import MapReader
-from auxseg.store.maps import DIGEST, GROUP, id_of, key_of, read_map, write_map
-from auxseg.store.shard import ALL, Shard
+from auxseg.store.maps import GROUP, copy_map, id_of, key_of, read_map, write_map
+from auxseg.store.shard import ALL, FINGERPRINT, Shard
 
 MAPS_PER_PART = 64
-_FINGERPRINT = "fingerprint"
 
 
 class MapWriter:
@@ -57,10 +51,7 @@ class MapWriter:
             header: of the artifact.
             maps_per_part: images that a kill may cost.
             resume: False discards the parts of an interrupted run: for inputs without a digest.
-            shard: whose images are written; or all, with the shards from which they are joined.
-
-        Raises:
-            UserError: the artifact of a shard is missing, damaged, or of other options or inputs.
+            shard: whose images are written.
         """
         self.path = Path(path)
         self.header = header
@@ -70,8 +61,7 @@ class MapWriter:
         if not resume:
             self.remove_parts()
         self._shard = shard
-        self._shard_files = shard.files(self.path)
-        self._done = self._recover() | self._ids_of_shards()
+        self._done = self._recover()
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """The ids, in order, that no whole part holds yet."""
@@ -92,13 +82,12 @@ class MapWriter:
     def join(self) -> None:
         """Join the parts under the final name, in order of id."""
         self.flush()
-        header = self._header_of_shard() if self._shard.number else self.header
+        header = self._shard.header(self.header)
         with new_artifact(self.path, header, GROUP) as (maps, digests):
-            for part in [*self._shard_files, *self._part_files()]:
+            for part in self._part_files():
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
                     for key in source[GROUP]:
-                        source[GROUP].copy(key, maps)
-                        digests[key] = str(read_attributes(maps[key].attrs)[DIGEST])
+                        digests[key] = copy_map(source[GROUP], key, maps)
 
     def remove_parts(self) -> None:
         """Remove the parts."""
@@ -122,7 +111,7 @@ class MapWriter:
         for part in self._part_files():
             try:
                 with h5py.File(part, "r") as file:
-                    fits = read_attributes(file.attrs).get(_FINGERPRINT) == fingerprint
+                    fits = read_attributes(file.attrs).get(FINGERPRINT) == fingerprint
                     keys = list(file[GROUP]) if fits else []
                     for key in keys:
                         read_map(file[GROUP][key], key)
@@ -131,22 +120,6 @@ class MapWriter:
             if not fits:
                 part.unlink()
             done |= {id_of(key) for key in keys}
-        return done
-
-    def _header_of_shard(self) -> Header:
-        about = {"shard": str(self._shard), _FINGERPRINT: self.header.fingerprint()}
-        return dataclasses.replace(self.header, extra={**self.header.extra, **about})
-
-    def _ids_of_shards(self) -> set[str]:
-        done: set[str] = set()
-        for path in self._shard_files:
-            with MapReader(path, self.header.kind) as reader:
-                if reader.attributes.get(_FINGERPRINT) != self.header.fingerprint():
-                    raise UserError(
-                        f"{path}: a shard made with other options or inputs; "
-                        f"delete it and run it again."
-                    )
-                done |= set(reader.ids())
         return done
 
     def _part_files(self) -> list[Path]:
@@ -161,7 +134,7 @@ class MapWriter:
         temporary = self._parts / f"{number:05d}.h5.tmp"
         final = self._parts / f"{number:05d}.h5"
         with writing(temporary, final), create_h5(temporary) as file:
-            write_attributes(file.attrs, {_FINGERPRINT: self.header.fingerprint()})
+            write_attributes(file.attrs, {FINGERPRINT: self.header.fingerprint()})
             maps = file.create_group(GROUP)
             for image_id, (array, attributes) in self._pending.items():
                 write_map(maps, key_of(image_id), array, attributes)

@@ -13,7 +13,7 @@ import numpy as np
 from auxseg.store.artifact import canonical, read_attributes, write_attributes
 
 GROUP = "maps"
-DIGEST = "digest"
+_DIGEST = "digest"
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
@@ -25,7 +25,7 @@ def write_map(maps: h5py.Group, key: str, array: np.ndarray, attributes: Mapping
     data = maps.create_dataset(key, data=array, track_times=False, **layout)
     write_attributes(data.attrs, attributes)
     digest = _digest(key, array, read_attributes(data.attrs))
-    write_attributes(data.attrs, {DIGEST: digest})
+    write_attributes(data.attrs, {_DIGEST: digest})
 
 
 def read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -35,9 +35,15 @@ def read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
         OSError, ValueError, ...: it is damaged.
     """
     array, attributes = np.asarray(data[()]), read_attributes(data.attrs)
-    if attributes.pop(DIGEST, None) != _digest(key, array, attributes):
+    if attributes.pop(_DIGEST, None) != _digest(key, array, attributes):
         raise ValueError(f"the digest of {key} does not fit")
     return array, attributes
+
+
+def copy_map(source: h5py.Group, key: str, maps: h5py.Group) -> str:
+    """Copy a map as it lies on disk, compressed; its digest comes back."""
+    source.copy(key, maps)
+    return str(read_attributes(maps[key].attrs)[_DIGEST])
 
 
 def _digest(key: str, array: np.ndarray, attributes: Mapping[str, Any]) -> str:

@@ -1,9 +1,14 @@
 """A stage's images divided among processes, on one machine or many, and joined again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from auxseg.store.artifact import Header
+
+FINGERPRINT = "fingerprint"
+_SHARD = "shard"
 
 Item = TypeVar("Item")
 
@@ -28,13 +33,28 @@ class Shard:
         """This shard's of all items: every `of`-th, so that all shards take about as long."""
         return items if self.number is None else items[self.number - 1 :: self.of]
 
+    def header(self, header: Header) -> Header:
+        """What the artifact of this shard says of itself, given what the whole says."""
+        if self.number is None:
+            return header
+        about = {_SHARD: str(self), FINGERPRINT: header.fingerprint()}
+        return replace(header, extra={**header.extra, **about})
+
+    def fits(self, attributes: dict[str, Any], header: Header) -> bool:
+        """Whether an artifact with such attributes is this shard of the work of a header."""
+        found = attributes.get(_SHARD), attributes.get(FINGERPRINT)
+        return found == (str(self), header.fingerprint())
+
+    @property
+    def joins(self) -> bool:
+        """Whether all images are to come from shards."""
+        return self.number is None and self.of > 1
+
     def files(self, path: Path) -> list[Path]:
-        """What the shards left, to be joined as `path`; none where there is nothing to join.
+        """What the shards of an artifact left.
 
         Shard 3 of 8 of results/run/cam.h5 is results/run/shards/3_of_8/cam.h5.
         """
-        if self.number is not None or self.of == 1:
-            return []
         folders = (f"{number}_of_{self.of}" for number in range(1, self.of + 1))
         return [path.parent / "shards" / folder / path.name for folder in folders]
 

@@ -111,3 +111,14 @@ def test_without_as_many_gpus_nothing_is_taken(tmp_path, monkeypatch):
 
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
     assert not list(tmp_path.iterdir())
+
+
+def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_slots.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    workstation = gpu_slots.lock_folder()
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    first = gpu_slots.lock_folder()
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+
+    assert len({workstation, first, gpu_slots.lock_folder()}) == 3

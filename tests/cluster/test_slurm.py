@@ -80,6 +80,15 @@ def running(cluster: slurm.Cluster, rule: str) -> tuple[str, str]:
     return found
 
 
+def log_of_classifier(project: Path, run: str) -> str:
+    return (project / f"results/{run}/logs/classify.log").read_text()
+
+
+def after_an_epoch(project: Path, run: str) -> None:
+    log = project / f"results/{run}/logs/classify.log"
+    slurm.wait_until(lambda: log.exists() and "epoch 1/" in log.read_text(), 60, "an epoch")
+
+
 def states(cluster: slurm.Cluster, job: str) -> list[str]:
     return [record["JobState"] for record in cluster.records() if record["JobId"] == job]
 
@@ -105,10 +114,12 @@ def test_a_run_in_shards_ends_with_the_artifacts_of_a_run_on_one_machine(cluster
 def test_a_cancelled_job_is_tried_again(cluster, project):
     snakemake = started(cluster, project, "classify", run="cancelled", **LONG)
     job, _ = running(cluster, "classify")
+    after_an_epoch(project, "cancelled")
 
     cluster.ask("scancel", job)
 
     assert snakemake.wait(240) == 0
+    assert "goes on after step" in log_of_classifier(project, "cancelled")
     assert states(cluster, job) == ["CANCELLED"]
     assert (project / "results/cancelled/classifier/weights.safetensors").is_file()
 
@@ -116,10 +127,12 @@ def test_a_cancelled_job_is_tried_again(cluster, project):
 def test_a_job_of_a_node_that_went_down_ends_on_another(cluster, project):
     snakemake = started(cluster, project, "classify", run="crashed", **LONG)
     _, node = running(cluster, "classify")
+    after_an_epoch(project, "crashed")
 
     cluster.crash_node(node)
 
     assert snakemake.wait(240) == 0
+    assert "goes on after step" in log_of_classifier(project, "crashed")
     assert (project / "results/crashed/classifier/weights.safetensors").is_file()
     other = [r["NodeList"] for r in cluster.records() if r["JobState"] == "COMPLETED"][-1]
     assert other != node

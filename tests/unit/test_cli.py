@@ -79,3 +79,19 @@ def test_a_full_memory_is_one_sentence(monkeypatch, capsys):
 def test_other_errors_are_not_taken_for_a_full_memory():
     assert out_of_memory(MemoryError())
     assert not out_of_memory(RuntimeError("shape mismatch"))
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1/0", "3", "a/b", "-1/3"])
+def test_a_shard_is_one_of_those_there_are(shard):
+    done = CliRunner().invoke(cli, ["index", "--index", "i.h5", "--shard", shard])
+
+    assert done.exit_code == 2
+    assert f"'{shard}' is no shard; give 3/8 for the third of 8." in done.output
+
+
+def test_a_shard_is_not_joined_while_it_is_made():
+    arguments = ["--shard", "1/3", "--shards", "3"]
+    done = CliRunner().invoke(cli, ["index", "--index", "i.h5", *arguments])
+
+    assert done.exit_code == 2
+    assert "give --shard for a part, or --shards to join all, not both." in done.output

@@ -77,15 +77,18 @@ def fresh(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """The project after a run of two rounds."""
-    folder = copy_of_the_project(tmp_path_factory.mktemp("finished"))
-    summary = snakemake(folder, "--summary")
+    return pretend_to_finish(copy_of_the_project(tmp_path_factory.mktemp("finished")))
+
+
+def pretend_to_finish(folder, *targets):
+    summary = snakemake(folder, *targets, "--summary")
     assert summary.returncode == 0, summary.stderr
     for line in summary.stdout.splitlines()[1:]:
         output = folder / line.split("\t")[0]
         file = output if output.suffix else output / "panel.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    touched = snakemake(folder, "--touch", "--forceall")
+    touched = snakemake(folder, *targets, "--touch", "--forceall")
     assert touched.returncode == 0, touched.stderr
     return folder
 
@@ -235,9 +238,10 @@ def test_packed_photographs_are_written_with_the_index(fresh):
 
 
 def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
-    jobs = planned(fresh, shards=3)
-    assert "gpu=1" in jobs["cam_shard 1_of_3"]
-    assert "gpu=0" in jobs["cam"]
+    jobs = planned(fresh, "--cores", "4", shards=3)
+    work, joining = jobs["cam_shard 1_of_3"], jobs["cam"]
+    assert ("gpu=1" in work, "threads: 4" in work) == (True, True)
+    assert ("gpu=0" in joining, "threads: " in joining) == (True, False)
     assert "gpu=1" in planned(fresh)["cam"]
 
 
@@ -260,9 +264,10 @@ def test_the_ceiling_shares_all_but_its_training_and_reads_true_masks(fresh):
     assert "--masks results/shapes/masks.h5" in jobs["ablation_train 0"]
 
 
-def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
+@pytest.mark.parametrize("shards", [1, 3])
+def test_every_rule_calls_its_stage_as_the_stage_expects(fresh, shards):
     config = parse_config(yaml.safe_load((fresh / "config.yaml").read_text()))
-    for job, text in planned(fresh, train={"labels": "masks"}).items():
+    for job, text in planned(fresh, train={"labels": "masks"}, shards=shards).items():
         command = re.search(r"auxseg (.*?) 2>&1 \| tee", text)[1]
         stage, *arguments = shlex.split(command)
         module = importlib.import_module(f"auxseg.stages.{stage}")
@@ -270,7 +275,7 @@ def test_every_rule_calls_its_stage_as_the_stage_expects(fresh):
         given = parse_stage_options(stage, context.params["options"])
         if stage == "train":
             given = given.model_copy(update={"labels": "pseudo"})
-        assert stage == job.split()[0]
+        assert stage == job.split()[0].removesuffix("_shard")
         assert given == stage_options(config, stage)
 
 
@@ -295,6 +300,13 @@ def test_a_second_run_does_nothing(finished):
 
 def test_another_number_of_cores_reruns_nothing(finished):
     assert plan(finished, "--cores", "1") == []
+
+
+@pytest.mark.parametrize("target", ["pseudo_masks", "results/shapes/test/predictions.h5"])
+def test_masks_of_the_last_network_are_made_anew_where_another_is_the_last(tmp_path, target):
+    folder = pretend_to_finish(copy_of_the_project(tmp_path), target)
+    assert plan(folder, target) == []
+    assert any(job.startswith("predict_") for job in plan(folder, target, rounds=1))
 
 
 @pytest.mark.parametrize("shards", [3, 8])

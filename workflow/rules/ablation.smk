@@ -3,6 +3,7 @@
 
 use rule train_round as ablation_train with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         labels=training_labels,
         saliency=round_saliency,
@@ -19,6 +20,7 @@ use rule train_round as ablation_train with:
 
 use rule refine_round as ablation_refine with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=last_weights,
         saliency="<run>/saliency.h5",
@@ -33,6 +35,7 @@ use rule refine_round as ablation_refine with:
 
 use rule predict_round as ablation_predict with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
     output:
@@ -79,7 +82,7 @@ rule ablation:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=10,
         gpu=0,
     params:
         seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),

@@ -1,5 +1,6 @@
 """What the other files share: the checked configuration, and the inputs that depend on the round."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -57,9 +58,18 @@ def file_if_there(path):
     return path if path is not None and Path(path).is_file() else []
 
 
-def folder_state(folder):
-    """What a folder that the configuration names holds, as a param: a change reruns its stage."""
-    return folder_digest(Path(name) for name in [folder] if name)
+@functools.cache
+def digest_of(*folders):
+    """Of what folders hold, taken once."""
+    return folder_digest(folders)
+
+
+def folder_state(*folders):
+    """What folders hold, as a param: a change reruns its stage.
+
+    A function, so that a process that plans or runs another stage alone does not look at them.
+    """
+    return lambda wildcards: digest_of(*(Path(name) for name in folders if name))
 
 
 def packed_images(path):
@@ -106,13 +116,13 @@ def shard_flag(wildcards, input):
 
 
 def growing(amount):
-    """What a job is given: twice as much in its second attempt, as the first may have lacked it."""
+    """Memory: twice as much for a second attempt, as the first may have lacked it."""
     return lambda wildcards, attempt: amount * attempt
 
 
-def unless_joining(amount):
-    """What a stage's work takes, and joining its shards does not."""
-    return lambda wildcards, input: 0 if input.get("shards") else amount
+def unless_joining(amount, joining):
+    """What a stage's work takes, and what joining its shards takes."""
+    return lambda wildcards, input: joining if input.get("shards") else amount
 
 
 def round_saliency(wildcards):

@@ -15,14 +15,14 @@ rule index:
         "<benchmarks>/index.tsv"
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 8
+    threads: unless_joining(8, 1)
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=60,
         gpu=0,
     params:
         options=options("index"),
-        data=folder_digest(data_folders(CONFIG.index)),
+        data=folder_state(*data_folders(CONFIG.index)),
         shard=shard_flag,
     shell:
         "auxseg index --index {output.index} {params.shard}"
@@ -43,6 +43,7 @@ use rule index as index_shard with:
 
 rule masks:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         labels=label_files(CONFIG.index),
     output:
@@ -56,11 +57,11 @@ rule masks:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=60,
         gpu=0,
     params:
         options=options("masks"),
-        data=folder_digest(mask_folders(CONFIG.index)),
+        data=folder_state(*mask_folders(CONFIG.index)),
     shell:
         "auxseg masks --index {input.index} --masks {output.masks}"
         " --options {params.options:q} 2>&1 | tee {log}"
@@ -68,6 +69,7 @@ rule masks:
 
 rule saliency:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         model=file_if_there(CONFIG.saliency.narrowed().onnx.model),
         shards=every_shard("<run>/shards/{shard}_of_{shards}/saliency.h5"),
@@ -79,11 +81,11 @@ rule saliency:
         "<benchmarks>/saliency.tsv"
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 16
+    threads: unless_joining(16, 1)
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
-        gpu=unless_joining(1),
+        runtime=240,
+        gpu=unless_joining(1, 0),
     params:
         options=options("saliency"),
         maps=folder_state(CONFIG.saliency.narrowed().maps),
@@ -95,6 +97,7 @@ rule saliency:
 
 use rule saliency as saliency_shard with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         model=file_if_there(CONFIG.saliency.narrowed().onnx.model),
     output:

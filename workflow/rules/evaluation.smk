@@ -26,7 +26,7 @@ rule evaluate_round:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(120),
+        runtime=120,
         gpu=0,
     params:
         options=options("evaluate"),
@@ -43,6 +43,7 @@ rule evaluate_round:
 
 rule report:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         masks="<run>/masks.h5",
         saliency="<run>/saliency.h5",
@@ -101,7 +102,7 @@ rule report:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=60,
         gpu=0,
     params:
         options=options("report"),

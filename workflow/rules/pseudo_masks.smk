@@ -9,6 +9,7 @@ rule pseudo_masks:
 
 use rule predict_round as predict_labelled with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=final_weights,
         shards=every_shard("<run>/pseudo_masks/shards/{shard}_of_{shards}/predictions.h5"),
@@ -22,10 +23,12 @@ use rule predict_round as predict_labelled with:
         options=options("predict"),
         split="--known-classes",
         shard=shard_flag,
+        rounds=CONFIG.rounds,
 
 
 use rule predict_labelled as predict_labelled_shard with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=final_weights,
     output:

@@ -8,6 +8,7 @@ rule train:
 
 rule train_round:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         labels=training_labels,
         saliency=round_saliency,
@@ -25,7 +26,7 @@ rule train_round:
     threads: 16
     resources:
         mem_mb=growing(16000),
-        runtime=growing(1440),
+        runtime=1440,
         gpu=1,
     params:
         options=options("train"),
@@ -45,6 +46,7 @@ rule refine:
 
 rule refine_round:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=last_weights,
         saliency="<run>/saliency.h5",
@@ -61,11 +63,11 @@ rule refine_round:
         round=r"[1-9]\d*",
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 16
+    threads: unless_joining(16, 1)
     resources:
         mem_mb=growing(8000),
-        runtime=growing(480),
-        gpu=unless_joining(1),
+        runtime=480,
+        gpu=unless_joining(1, 0),
     params:
         options=options("refine"),
         shard=shard_flag,
@@ -78,6 +80,7 @@ rule refine_round:
 
 use rule refine_round as refine_shard with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=last_weights,
         saliency="<run>/saliency.h5",
@@ -97,6 +100,7 @@ rule predict:
 
 rule predict_round:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights="<run>/round{round}/weights.safetensors",
         shards=every_shard("<run>/round{round}/shards/{shard}_of_{shards}/predictions.h5"),
@@ -109,11 +113,11 @@ rule predict_round:
     priority: 1  # a round's figures before the next round's training
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 16
+    threads: unless_joining(16, 1)
     resources:
         mem_mb=growing(8000),
-        runtime=growing(480),
-        gpu=unless_joining(1),
+        runtime=480,
+        gpu=unless_joining(1, 0),
     params:
         options=options("predict"),
         split="",
@@ -126,6 +130,7 @@ rule predict_round:
 
 use rule predict_round as predict_shard with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights="<run>/round{round}/weights.safetensors",
     output:
@@ -138,6 +143,7 @@ use rule predict_round as predict_shard with:
 
 use rule predict_round as predict_test with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=final_weights,
     output:
@@ -150,6 +156,7 @@ use rule predict_round as predict_test with:
         options=options("predict"),
         split="--split test",
         shard=shard_flag,
+        rounds=CONFIG.rounds,
 
 
 rule submission:
@@ -167,7 +174,7 @@ rule submission:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(30),
+        runtime=30,
         gpu=0,
     params:
         variant="multiscale+crf" if CONFIG.predict.use_crf else "multiscale",

@@ -3,6 +3,7 @@
 
 rule classify:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=file_if_there(CONFIG.model.weights),
     output:
@@ -17,7 +18,7 @@ rule classify:
     threads: 16
     resources:
         mem_mb=growing(12000),
-        runtime=growing(720),
+        runtime=720,
         gpu=1,
     params:
         options=options("classify"),
@@ -29,6 +30,7 @@ rule classify:
 
 rule cam:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=cam_weights,
         shards=every_shard("<run>/shards/{shard}_of_{shards}/cam.h5"),
@@ -40,11 +42,11 @@ rule cam:
         "<benchmarks>/cam.tsv"
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 16
+    threads: unless_joining(16, 1)
     resources:
         mem_mb=growing(8000),
-        runtime=growing(240),
-        gpu=unless_joining(1),
+        runtime=240,
+        gpu=unless_joining(1, 0),
     params:
         options=options("cam"),
         maps=folder_state(CONFIG.cam.maps if CONFIG.cam.source == "maps" else None),
@@ -57,6 +59,7 @@ rule cam:
 
 use rule cam as cam_shard with:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=cam_weights,
     output:
@@ -69,6 +72,7 @@ use rule cam as cam_shard with:
 
 rule seed:
     input:
+        **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         cam=fused("<run>/cam.h5"),
         saliency=fused_saliency("<run>/saliency.h5"),
@@ -83,7 +87,7 @@ rule seed:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=60,
         gpu=0,
     params:
         options=options("seed"),

@@ -73,6 +73,8 @@ def test_a_shard_with_a_faulty_photograph_packs_the_others(my_photos, tmp_path):
 
     with pytest.raises(UserError, match=r"1 fault\n.*tom\.jpg: the file is empty"):
         packed(my_photos, tmp_path, Shard(None, 2))
+    with MapReader(tmp_path / "shards/1_of_2/images.h5") as files:
+        assert files.ids() == ["both"]
 
 
 def test_a_damaged_packed_photograph_is_named(my_photos, tmp_path):

@@ -372,6 +372,24 @@ def test_faults_that_shards_found_are_listed_together_where_they_are_joined(my_p
         call(index=tmp_path / "index.h5", shard=Shard(None, 2))
 
 
+def test_shards_that_found_faults_look_again_once_these_are_mended(my_photos, tmp_path):
+    whole = (my_photos / "images/tom.jpg").read_bytes()
+    (my_photos / "images/tom.jpg").write_bytes(b"")
+    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    files = [tmp_path / f"shards/{number}_of_2/index.h5" for number in (1, 2)]
+    for number, file in enumerate(files, start=1):
+        call(index=file, shard=Shard(number, 2))
+    with pytest.raises(UserError, match="1 fault"):
+        call(index=tmp_path / "index.h5", shard=Shard(None, 2))
+
+    assert not any(file.exists() for file in files)  # so that Snakemake makes them again
+    (my_photos / "images/tom.jpg").write_bytes(whole)
+    for number, file in enumerate(files, start=1):
+        call(index=file, shard=Shard(number, 2))
+    call(index=tmp_path / "index.h5", shard=Shard(None, 2))
+    assert len(read_index(tmp_path / "index.h5").entries) == 3
+
+
 def test_shards_of_other_photographs_are_refused(my_photos, tmp_path):
     call = partial(index.run, options_of(my_photos), runtime=Runtime())
     for number in (1, 2):

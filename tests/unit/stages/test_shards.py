@@ -49,12 +49,12 @@ def networks(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def works(tiny_run: Path, networks: Path, tiny_options, runtime: Runtime = RUNTIME) -> dict:
+def works(tiny_run: Path, networks: Path, tiny_options) -> dict:
     """{artifacts of a stage: the function of their paths and a shard that writes them}."""
-    table = {"index": tiny_run / "index.h5", "runtime": runtime}
+    table = {"index": tiny_run / "index.h5", "runtime": RUNTIME}
     network = {**table, "weights": networks / "network.safetensors"}
     return {
-        ("index",): partial(index.run, tiny_options, runtime=runtime),
+        ("index",): partial(index.run, tiny_options, runtime=RUNTIME),
         ("saliency",): partial(saliency.run, SaliencyOptions(), **table),
         ("cam",): partial(
             cam.run, CamOptions(), weights=networks / "classifier.safetensors", **table

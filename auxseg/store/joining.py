@@ -1,0 +1,63 @@
+"""Joins what shards wrote into one artifact: a file that can be moved, and needs them no more.
+
+What a map takes on disk is copied as it is, compressed, once its digest was found to fit.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from auxseg.errors import UserError
+from auxseg.store.artifact import Header, new_artifact, open_artifact, reading
+from auxseg.store.maps import GROUP, copy_map, key_of, read_map
+from auxseg.store.shard import Shard
+
+
+def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) -> None:
+    """Write the artifact that one process would have written of all images.
+
+    What an interrupted run left of it, as a whole or in another number of shards, is removed.
+
+    Args:
+        path: the final name.
+        header: of the artifact.
+        shard: how many there are.
+        ids: of all images.
+
+    Raises:
+        UserError: a shard is missing, damaged, or of other options or inputs; or lacks an image.
+    """
+    with new_artifact(path, header, GROUP) as (maps, digests):
+        for number, file in enumerate(shard.files(path), start=1):
+            source, attributes = open_artifact(file)
+            with source, reading(file):
+                if not Shard(number, shard.of).fits(attributes, header):
+                    raise UserError(
+                        f"{file}: a shard made with other options or inputs; "
+                        f"delete it and run it again."
+                    )
+                for key in source[GROUP]:
+                    read_map(source[GROUP][key], key)
+                    digests[key] = copy_map(source[GROUP], key, maps)
+        for image_id in ids:
+            if key_of(image_id) not in digests:
+                raise UserError(
+                    f"{path}: no shard holds a map of image {image_id!r}; "
+                    f"delete {path.parent / 'shards'} and run them again."
+                )
+    _remove_leftovers(path, shard)
+
+
+def _remove_leftovers(path: Path, shard: Shard) -> None:
+    shutil.rmtree(_parts(path), ignore_errors=True)
+    now = shard.files(path)
+    for file in (path.parent / "shards").glob(f"*_of_*/{path.name}*"):
+        if file.with_name(path.name) not in now:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+            with contextlib.suppress(OSError):  # not empty: other artifacts' shards
+                file.parent.rmdir()
+
+
+def _parts(path: Path) -> Path:
+    return path.with_name(path.name + ".parts")
