@@ -54,19 +54,19 @@ def undisturbed(project: Path) -> tuple[dict[str, str], float]:
     return found, time.monotonic() - started
 
 
-def disturbed(project: Path, moments: list[float]) -> tuple[dict[str, str], int]:
+def disturbed(project: Path, moments: list[float], **config) -> tuple[dict[str, str], int]:
     """What the run ends with when it is killed at such moments, each since its last start."""
     shutil.rmtree(project / "results")
     kills = 0
     for seconds in moments:
-        if not killed(snakemake(), project, seconds):
+        if not killed(snakemake(**config), project, seconds):
             break
         kills += 1
         assert left_behind(project) == []
         # Snakemake cannot know that the run which holds the lock is no more.
         unlocked = finished(snakemake("--unlock"), project)
         assert unlocked.returncode == 0, unlocked.stdout + unlocked.stderr
-    done = finished(snakemake(), project)
+    done = finished(snakemake(**config), project)
     assert done.returncode == 0, done.stdout + done.stderr
     run = project / "results/small"
     assert [p for p in run.rglob("*") if p.suffix in (".tmp", ".parts")] == []
@@ -79,6 +79,16 @@ def test_a_run_killed_again_and_again_ends_with_the_same(project, undisturbed):
     moments = instants(1, 25 if TORTURE else 3, seconds / 2)
 
     found, kills = disturbed(project, moments)
+
+    assert kills > 0
+    assert found == expected
+
+
+def test_a_run_in_shards_killed_again_and_again_ends_with_the_same_too(project, undisturbed):
+    expected, seconds = undisturbed
+    moments = instants(2, 25 if TORTURE else 3, seconds / 2)
+
+    found, kills = disturbed(project, moments, shards=2)
 
     assert kills > 0
     assert found == expected
