@@ -125,7 +125,7 @@ def read_index(path: Path) -> Index:
         UserError: not a complete index.
     """
     attributes, columns = read_table(path, KIND)
-    packed = PackedImages(packed_beside(path)) if attributes["packed"] else None
+    packed = PackedImages(packed_beside(path)) if attributes.get("packed") else None
     entries = tuple(
         Entry(
             id=columns["id"][i],
