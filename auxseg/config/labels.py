@@ -127,6 +127,11 @@ class PredictOptions(Section):
 
     scales: Scales = Field((0.5, 1.0, 1.5), description="scales of the multi-scale variant")
     flip: bool = Field(True, description="the multi-scale variant also averages mirror images")
+    saliency_share: Threshold = Field(
+        0.4,
+        description="where the classes are known: weight of the network's saliency beside its "
+        "segmentation in telling objects from background",
+    )
     use_crf: bool = Field(True, description="add a variant with the dense CRF")
     crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
 

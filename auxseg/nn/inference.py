@@ -50,6 +50,11 @@ def average_maps(
     return torch.as_tensor(total / len(scales)).cpu().numpy()
 
 
+def softmax_of_first(labels: int, maps: Tensor) -> Tensor:
+    """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
+    return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)
+
+
 def _rescale(pixels: Tensor, scale: float) -> Tensor:
     if scale == 1.0:
         return pixels

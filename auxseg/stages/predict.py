@@ -2,7 +2,8 @@
 
 Reads:  index.h5, round{r}/weights.safetensors and the images: those of split val (of train, if
         there is no val); of another split; or, with --known-classes, all that are labelled, each
-        into background and the classes of its label alone.
+        into background and the classes of its label alone, which are told from the background with
+        the help of the network's saliency.
 Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 = class k; the root
         attribute "variants" names the V planes.
 """
@@ -16,10 +17,11 @@ import torch
 
 from auxseg.config import PredictOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.nn.inference import average_maps
+from auxseg.nn.inference import average_maps, softmax_of_first
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.crf import Kernels
+from auxseg.ops.own_segmentation import share_with_saliency
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
 from auxseg.runtime import Runtime, place, progress
@@ -66,6 +68,18 @@ def run(
             writer.put(image_id, planes)
 
 
+def _maps(
+    network: AuxSegNet, labels: np.ndarray, with_saliency: bool, images: torch.Tensor
+) -> torch.Tensor:
+    """(B, L and, on request, 1, h, w): refined logits of L labels, refined saliency in [0, 1]."""
+    outputs = network(images)
+    groups = [outputs.refined_segmentation[:, labels]]
+    if with_saliency:
+        assert outputs.refined_saliency is not None
+        groups.append(outputs.refined_saliency.sigmoid())
+    return torch.cat(groups, dim=1)
+
+
 def evaluation_split(index: Index) -> str:
     """Split val, or train for photographs without one."""
     return "val" if any(entry.split == "val" for entry in index.entries) else "train"
@@ -81,19 +95,21 @@ def _jobs(
     network: AuxSegNet, entries: list[Entry], options: PredictOptions, known_classes: bool
 ) -> Iterator[Job]:
     """For each image what `segment_image` takes: the network's share of the work."""
+    share = options.saliency_share if known_classes and network.saliency is not None else 0.0
 
     def probabilities(
         image: np.ndarray, labels: np.ndarray, scales: tuple[float, ...], flip: bool
     ) -> np.ndarray:
-        return average_maps(
+        maps = average_maps(
             image,
             network.backbone,
-            lambda images: network(images).refined_segmentation[:, labels],
+            partial(_maps, network, labels, share > 0),
             scales=scales,
             flip=flip,
             size=image.shape[:2],
-            activation=torch.nn.Softmax(dim=1),
+            activation=partial(softmax_of_first, len(labels)),
         )
+        return share_with_saliency(maps[: len(labels)], maps[-1], share) if share else maps
 
     for entry in entries:
         image = entry.photograph()

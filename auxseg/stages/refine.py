@@ -14,7 +14,7 @@ import torch
 from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
-from auxseg.nn.inference import average_maps
+from auxseg.nn.inference import average_maps, softmax_of_first
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
@@ -134,7 +134,7 @@ def _jobs(
             scales=options.scales,
             flip=options.flip,
             size=image.shape[:2],
-            activation=partial(_softmax_of_first, labels),
+            activation=partial(softmax_of_first, labels),
         )
         probabilities, rest = maps[:labels], maps[labels:]
         saliency = from_bytes(coarse.read(entry.id, entry.size))
@@ -165,8 +165,3 @@ def _maps(
         normalised = torch.from_numpy(np.stack([normalise_cam(cam) for cam in own]))
         groups.append(outputs.propagate(normalised.to(images.device)))
     return torch.cat(groups, dim=1)
-
-
-def _softmax_of_first(labels: int, maps: torch.Tensor) -> torch.Tensor:
-    """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
-    return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)

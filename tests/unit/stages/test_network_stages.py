@@ -24,7 +24,7 @@ from auxseg.datasets.record import IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import normalise
-from auxseg.nn.weights import load_network
+from auxseg.nn.weights import load_network, save_weights
 from auxseg.runtime import Runtime
 from auxseg.stages import cam, classify, predict, refine, seed, train
 from auxseg.store import MapReader
@@ -245,6 +245,38 @@ def test_known_classes_are_told_apart_in_every_labelled_image_and_no_others(fini
         for entry in entries:
             own = {0, *(np.flatnonzero(entry.labels) + 1)}
             assert set(np.unique(maps.read(entry.id))) <= own
+
+
+def planes_where_all_is_salient(finished: Path, folder: Path, share: float, known: bool) -> list:
+    """All predictions of a network that takes everything for salient."""
+    network, description = load_network(finished / "round0/weights.safetensors")
+    with torch.no_grad():
+        network.saliency.decode.bias.fill_(1.0)
+        network.saliency.predict.weight.fill_(100.0)
+    save_weights(folder / "w.safetensors", network, description)
+    predict.run(
+        PredictOptions(scales=(1.0,), use_crf=False, saliency_share=share),
+        index=finished / "index.h5",
+        weights=folder / "w.safetensors",
+        predictions=folder / "p.h5",
+        runtime=Runtime(2),
+        known_classes=known,
+    )
+    with MapReader(folder / "p.h5") as maps:
+        return [values for _, values in maps.items()]
+
+
+def test_saliency_tells_objects_of_known_classes_from_the_background(finished, tmp_path):
+    by_saliency = planes_where_all_is_salient(finished, tmp_path, 1.0, known=True)
+
+    assert all((planes > 0).all() for planes in by_saliency)
+
+
+def test_saliency_has_no_say_where_the_classes_are_not_known(finished, tmp_path):
+    without = planes_where_all_is_salient(finished, tmp_path, 0.0, known=False)
+    with_it = planes_where_all_is_salient(finished, tmp_path, 1.0, known=False)
+
+    assert all(np.array_equal(a, b) for a, b in zip(without, with_it, strict=True))
 
 
 def test_without_crf_there_are_two_variants(finished, tmp_path):
