@@ -16,6 +16,7 @@ from measure import as_table, machine
 
 from auxseg.datasets.index_file import read_index
 from auxseg.description import read_description
+from auxseg.stages import STAGES
 
 DATA = {
     "VOC 2012": {"train": 10_582, "val": 1_449},
@@ -25,7 +26,14 @@ DATA = {
 WORKERS = (1, 8, 64)
 ROUNDS, EPOCHS, CLASSIFIER_EPOCHS = 3, 10, 8
 """Of the run that is extrapolated to."""
-TIMES = {"classify": CLASSIFIER_EPOCHS, "train": ROUNDS * EPOCHS, "refine": ROUNDS}
+TIMES = {
+    "classify": CLASSIFIER_EPOCHS,
+    "train": ROUNDS * EPOCHS,
+    "refine": ROUNDS,
+    "predict": ROUNDS,
+}
+COSTED = [stage for stage in STAGES if stage not in ("evaluate", "report")]
+"""Stages whose work grows with photographs, masks or not."""
 SHARED = ("index", "saliency", "classify", "cam", "train", "refine", "predict")
 """Stages that workers share: by shards, or training by sharing every batch."""
 ALL_IMAGES, OF_VAL = ("index", "masks"), ("predict",)
@@ -50,17 +58,7 @@ def costs_of(run: Path) -> pd.DataFrame:
     rows, folder = {}, run / "benchmarks"
     if (folder / "shards").is_dir():
         sys.exit(f"{run}: ran in shards, whose times are not added up; name a run with shards: 1.")
-    for stage in (
-        "index",
-        "masks",
-        "saliency",
-        "classify",
-        "cam",
-        "seed",
-        "train",
-        "refine",
-        "predict",
-    ):
+    for stage in COSTED:
         files = [f for f in folder.glob("*.tsv") if re.fullmatch(rf"{stage}(_round\d+)?", f.stem)]
         times = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         seconds = times["s"].mean() / of_stage(stage, images)
@@ -84,7 +82,7 @@ def hours(costs: pd.DataFrame, images: dict[str, int], workers: int, faster: flo
         {
             stage: costs.loc[stage, "s an image"]
             * of_stage(stage, images)
-            * TIMES.get(stage, ROUNDS if stage == "predict" else 1)
+            * TIMES.get(stage, 1)
             / (workers if stage in SHARED else 1)
             / faster
             / 3600

@@ -59,9 +59,8 @@ def joining(path: Path, folder: Path) -> dict[str, float]:
     whole = folder / path.name
     with MapReader(path) as reader:
         header = Header(str(reader.attributes["kind"]))
-        for number, file in enumerate(Shard(None, SHARDS).files(whole), start=1):
-            shard = Shard(number, SHARDS)
-            with MapWriter(file, header, shard=shard) as writer:
+        for shard in Shard(None, SHARDS).each():
+            with MapWriter(shard.file(whole), header, shard=shard) as writer:
                 for image_id in shard.take(reader.ids()):
                     values, attributes = reader.read_with_attributes(image_id)
                     writer.put(image_id, values, **attributes)
@@ -72,10 +71,10 @@ def joining(path: Path, folder: Path) -> dict[str, float]:
     def linked() -> None:
         with h5py.File(folder / "linked.h5", "w") as file:
             maps = file.create_group("maps")
-            for shard in Shard(None, SHARDS).files(whole):
-                with h5py.File(shard) as source:
+            for part in Shard(None, SHARDS).files(whole):
+                with h5py.File(part) as source:
                     for key in source["maps"]:
-                        maps[key] = h5py.ExternalLink(str(shard), f"/maps/{key}")
+                        maps[key] = h5py.ExternalLink(str(part), f"/maps/{key}")
 
     copying = seconds(copied)
     return {

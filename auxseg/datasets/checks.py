@@ -1,6 +1,5 @@
 """What opening every photograph of a data set told: found here, or by shards."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from auxseg.datasets.doubts import contradictions
 from auxseg.datasets.record import Record, mask_faults, size_faults
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
-from auxseg.store import Header, read_table, write_table
+from auxseg.store import Header, Shard, file_digest, read_table, write_table
 
 _KIND = "checks"
 
@@ -38,8 +37,7 @@ def check(record: Record, classes: tuple[str, ...]) -> Checked:
     """Decode one photograph with all that belongs to it."""
     try:
         height, width = read_image(record.image).shape[:2]
-        with record.image.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = file_digest(record.image)
     except UserError as error:
         return Checked(faults=(str(error),))
     size, faults, doubts = (height, width), [], []
@@ -56,7 +54,7 @@ def check(record: Record, classes: tuple[str, ...]) -> Checked:
 
 
 def write_checks(
-    path: Path, header: Header, records: Sequence[Record], found: list[Checked]
+    path: Path, options: str, shard: Shard, records: Sequence[Record], found: list[Checked]
 ) -> None:
     """Write what a shard found of its records."""
     texts = {
@@ -67,19 +65,18 @@ def write_checks(
     }
     columns = {name: np.array(values, dtype=object) for name, values in texts.items()}
     columns["size"] = np.array([c.size for c in found], dtype=np.int32).reshape(-1, 2)
-    about = {"fingerprint": header.fingerprint()}
-    write_table(path, Header(_KIND, header.options, extra=about), columns)
+    write_table(path, shard.header(Header(_KIND, options)), columns)
 
 
-def read_checks(path: Path, header: Header, records: Sequence[Record]) -> list[Checked]:
+def read_checks(path: Path, options: str, shard: Shard, records: Sequence[Record]) -> list[Checked]:
     """Read what a shard found of its records.
 
     Raises:
         UserError: missing, damaged, or of other options or records.
     """
     attributes, columns = read_table(path, _KIND)
-    told = attributes.get("fingerprint"), list(columns["id"])
-    if told != (header.fingerprint(), [record.id for record in records]):
+    same_records = list(columns["id"]) == [record.id for record in records]
+    if not (same_records and shard.fits(attributes, Header(_KIND, options))):
         raise UserError(
             f"{path}: a shard made with other options or photographs; delete it and run it again."
         )

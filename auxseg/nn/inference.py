@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from auxseg.nn.backbones import Backbone
-from auxseg.nn.network import normalise
+from auxseg.nn.network import Outputs, normalise
 
 _SMALLEST_SIDE = 32
 
@@ -48,6 +48,25 @@ def average_maps(
         mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
         total = total + mean
     return torch.as_tensor(total / len(scales)).cpu().numpy()
+
+
+def refined_maps(
+    outputs: Outputs, labels: Sequence[int] | np.ndarray, *, with_saliency: bool = True
+) -> Tensor:
+    """Refined logits of some labels, and refined saliency in [0, 1] as far as the network has it.
+
+    Args:
+        outputs: of the network.
+        labels: L of them, 0 background, k + 1 = class k.
+        with_saliency: False leaves saliency out.
+
+    Returns:
+        (B, L or L + 1, h, w).
+    """
+    maps = outputs.refined_segmentation[:, labels]
+    if not with_saliency or outputs.refined_saliency is None:
+        return maps
+    return torch.cat((maps, outputs.refined_saliency.sigmoid()), dim=1)
 
 
 def softmax_of_first(labels: int, maps: Tensor) -> Tensor:

@@ -36,17 +36,17 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
     A shard writes what it found instead, faults too: they are listed where the shards are joined.
     """
     data = load_dataset(options)
-    header = Header(KIND, to_json(options.narrowed()))
+    told = to_json(options.narrowed())
     if shard.number:
         records = shard.take(data.records)
         found = _check(records, data.classes, runtime.threads)
         if options.pack:
             sound = [record for record, c in zip(records, found, strict=True) if not c.faults]
-            pack(index, header.options, sound, shard, runtime.threads)
-        write_checks(index, header, records, found)
+            pack(index, told, sound, shard, runtime.threads)
+        write_checks(index, told, shard, records, found)
         return
     if shard.joins:
-        checked = _joined(shard.files(index), header, data.records)
+        checked = _joined(index, told, shard, data.records)
     else:
         checked = _check(data.records, data.classes, runtime.threads)
     try:
@@ -58,8 +58,8 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
             file.unlink()
         raise
     if options.pack:
-        pack(index, header.options, data.records, shard, runtime.threads)
-    write_index(index, header, _index(data, checked, options))
+        pack(index, told, data.records, shard, runtime.threads)
+    write_index(index, Header(KIND, told), _index(data, checked, options))
     print(_summary(data), file=sys.stderr)
 
 
@@ -69,11 +69,10 @@ def _check(records: Sequence[Record], classes: tuple[str, ...], threads: int) ->
         return list(progress(found, "index", len(records)))
 
 
-def _joined(files: list[Path], header: Header, records: Sequence[Record]) -> list[Checked]:
+def _joined(index: Path, options: str, shard: Shard, records: Sequence[Record]) -> list[Checked]:
     checked = [Checked()] * len(records)
-    for number, file in enumerate(files):
-        own = slice(number, None, len(files))
-        checked[own] = read_checks(file, header, records[own])
+    for part in shard.each():
+        checked[part.places] = read_checks(part.file(index), options, part, part.take(records))
     return checked
 
 

@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from auxseg.config import PredictOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.nn.inference import average_maps, softmax_of_first
+from auxseg.nn.inference import average_maps, refined_maps, softmax_of_first
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.crf import Kernels
@@ -68,18 +67,6 @@ def run(
             writer.put(image_id, planes)
 
 
-def _maps(
-    network: AuxSegNet, labels: np.ndarray, with_saliency: bool, images: torch.Tensor
-) -> torch.Tensor:
-    """(B, L and, on request, 1, h, w): refined logits of L labels, refined saliency in [0, 1]."""
-    outputs = network(images)
-    groups = [outputs.refined_segmentation[:, labels]]
-    if with_saliency:
-        assert outputs.refined_saliency is not None
-        groups.append(outputs.refined_saliency.sigmoid())
-    return torch.cat(groups, dim=1)
-
-
 def evaluation_split(index: Index) -> str:
     """Split val, or train for photographs without one."""
     return "val" if any(entry.split == "val" for entry in index.entries) else "train"
@@ -103,7 +90,7 @@ def _jobs(
         maps = average_maps(
             image,
             network.backbone,
-            partial(_maps, network, labels, share > 0),
+            lambda images: refined_maps(network(images), labels, with_saliency=share > 0),
             scales=scales,
             flip=flip,
             size=image.shape[:2],

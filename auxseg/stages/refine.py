@@ -14,7 +14,7 @@ import torch
 from auxseg.config import RefineOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
-from auxseg.nn.inference import average_maps, softmax_of_first
+from auxseg.nn.inference import average_maps, refined_maps, softmax_of_first
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
@@ -156,9 +156,7 @@ def _maps(
         refined saliency in [0, 1], and on request normalised CAMs under the affinity.
     """
     outputs = network(images)
-    groups = [outputs.refined_segmentation[:, [0, *(int(k) + 1 for k in classes)]]]
-    if outputs.refined_saliency is not None:
-        groups.append(outputs.refined_saliency.sigmoid())
+    groups = [refined_maps(outputs, [0, *(int(k) + 1 for k in classes)])]
     if with_cam:
         assert outputs.cam is not None
         own = outputs.cam[:, classes].cpu().numpy()

@@ -40,14 +40,12 @@ def run(
         source = _from_files(Path(options.labels), list(entries.values()))
     elif cam is None:
         raise UserError("seed needs --cam, unless seed.labels names a folder.")
-    elif not options.use_saliency:
-        inputs["cam"] = file_digest(cam)
-        source = _by_fusion(cam, None, options)
-    elif saliency is None:
+    elif options.use_saliency and saliency is None:
         raise UserError("seed needs --saliency, unless seed.use_saliency is false.")
     else:
-        inputs |= {"cam": file_digest(cam), "saliency": file_digest(saliency)}
-        source = _by_fusion(cam, saliency, options)
+        used = {"cam": cam, "saliency": saliency if options.use_saliency else None}
+        inputs |= {name: file_digest(path) for name, path in used.items() if path is not None}
+        source = _by_fusion(cam, used["saliency"], options)
     header = Header("labels", to_json(options), inputs)
     # Files have no digest, so maps of an interrupted run may be those of other files.
     resume = options.labels is None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auxseg.errors import UserError
 from auxseg.store.artifact import Header, new_artifact, open_artifact, reading
+from auxseg.store.map_writer import parts_folder
 from auxseg.store.maps import GROUP, copy_map, key_of, read_map
 from auxseg.store.shard import Shard
 
@@ -29,10 +30,11 @@ def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) ->
         UserError: a shard is missing, damaged, or of other options or inputs; or lacks an image.
     """
     with new_artifact(path, header, GROUP) as (maps, digests):
-        for number, file in enumerate(shard.files(path), start=1):
+        for part in shard.each():
+            file = part.file(path)
             source, attributes = open_artifact(file)
             with source, reading(file):
-                if not Shard(number, shard.of).fits(attributes, header):
+                if not part.fits(attributes, header):
                     raise UserError(
                         f"{file}: a shard made with other options or inputs; "
                         f"delete it and run it again."
@@ -50,14 +52,10 @@ def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) ->
 
 
 def _remove_leftovers(path: Path, shard: Shard) -> None:
-    shutil.rmtree(_parts(path), ignore_errors=True)
+    shutil.rmtree(parts_folder(path), ignore_errors=True)
     now = shard.files(path)
     for file in (path.parent / "shards").glob(f"*_of_*/{path.name}*"):
         if file.with_name(path.name) not in now:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
             with contextlib.suppress(OSError):  # not empty: other artifacts' shards
                 file.parent.rmdir()
-
-
-def _parts(path: Path) -> Path:
-    return path.with_name(path.name + ".parts")

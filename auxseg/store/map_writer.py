@@ -29,6 +29,11 @@ from auxseg.store.shard import ALL, FINGERPRINT, Shard
 MAPS_PER_PART = 64
 
 
+def parts_folder(path: Path) -> Path:
+    """Where the parts of an unfinished artifact are."""
+    return path.with_name(path.name + ".parts")
+
+
 class MapWriter:
     """Writes one map an image; continues after the last whole part of an interrupted run.
 
@@ -55,7 +60,7 @@ class MapWriter:
         """
         self.path = Path(path)
         self.header = header
-        self._parts = self.path.with_name(self.path.name + ".parts")
+        self._parts = parts_folder(self.path)
         self._maps_per_part = maps_per_part
         self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
         if not resume:

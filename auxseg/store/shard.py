@@ -31,7 +31,12 @@ class Shard:
 
     def take(self, items: Sequence[Item]) -> Sequence[Item]:
         """This shard's of all items: every `of`-th, so that all shards take about as long."""
-        return items if self.number is None else items[self.number - 1 :: self.of]
+        return items[self.places]
+
+    @property
+    def places(self) -> slice:
+        """Where this shard's are among all items."""
+        return slice(None) if self.number is None else slice(self.number - 1, None, self.of)
 
     def header(self, header: Header) -> Header:
         """What the artifact of this shard says of itself, given what the whole says."""
@@ -50,13 +55,17 @@ class Shard:
         """Whether all images are to come from shards."""
         return self.number is None and self.of > 1
 
-    def files(self, path: Path) -> list[Path]:
-        """What the shards of an artifact left.
+    def each(self) -> list["Shard"]:
+        """All shards there are."""
+        return [Shard(number, self.of) for number in range(1, self.of + 1)]
 
-        Shard 3 of 8 of results/run/cam.h5 is results/run/shards/3_of_8/cam.h5.
-        """
-        folders = (f"{number}_of_{self.of}" for number in range(1, self.of + 1))
-        return [path.parent / "shards" / folder / path.name for folder in folders]
+    def file(self, path: Path) -> Path:
+        """Where a shard of an artifact is: 3 of 8 of run/cam.h5 at run/shards/3_of_8/cam.h5."""
+        return path.parent / "shards" / f"{self.number}_of_{self.of}" / path.name
+
+    def files(self, path: Path) -> list[Path]:
+        """Where all shards of an artifact are."""
+        return [shard.file(path) for shard in self.each()]
 
 
 ALL = Shard()

@@ -53,7 +53,7 @@ KillWait=2
 MinJobAge=600
 JobRequeue=1
 GresTypes=gpu
-PartitionName=main Nodes=ALL Default=YES MaxTime=UNLIMITED State=UP
+{nodes}PartitionName=main Nodes=ALL Default=YES MaxTime=UNLIMITED State=UP
 """
 _NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
@@ -180,12 +180,10 @@ def _configure(root: Path) -> None:
         _NODE.format(name=name, host=host, port=_FIRST_PORT + number)
         for number, name in enumerate(NODES, start=1)
     )
-    text = _CONFIG.format(host=host, port=_FIRST_PORT, root=root)
-    before, partition = text.split("PartitionName", 1)
-    (root / "etc/slurm.conf").write_text(f"{before}{nodes}PartitionName{partition}")
-    gpus = [root / f"dev/gpu{number}" for number in range(2)]
-    for gpu in gpus:
-        gpu.touch()
+    text = _CONFIG.format(host=host, port=_FIRST_PORT, root=root, nodes=nodes)
+    (root / "etc/slurm.conf").write_text(text)
+    for number in range(2):
+        (root / f"dev/gpu{number}").touch()
     names = ",".join(NODES)
     (root / "etc/gres.conf").write_text(
         f"AutoDetect=off\nNodeName={names} Name=gpu File={root}/dev/gpu[0-1]\n"

@@ -81,12 +81,12 @@ def running(cluster: slurm.Cluster, rule: str) -> tuple[str, str]:
 
 
 def log_of_classifier(project: Path, run: str) -> str:
-    return (project / f"results/{run}/logs/classify.log").read_text()
+    log = project / f"results/{run}/logs/classify.log"
+    return log.read_text() if log.exists() else ""
 
 
 def after_an_epoch(project: Path, run: str) -> None:
-    log = project / f"results/{run}/logs/classify.log"
-    slurm.wait_until(lambda: log.exists() and "epoch 1/" in log.read_text(), 60, "an epoch")
+    slurm.wait_until(lambda: "epoch 1/" in log_of_classifier(project, run), 60, "an epoch")
 
 
 def states(cluster: slurm.Cluster, job: str) -> list[str]:

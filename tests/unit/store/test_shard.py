@@ -24,8 +24,8 @@ def write(path: Path, shard: Shard = ALL, header: Header = HEADER) -> None:
 
 
 def write_shards(path: Path, of: int) -> None:
-    for number, file in enumerate(Shard(None, of).files(path), start=1):
-        write(file, Shard(number, of))
+    for shard in Shard(None, of).each():
+        write(shard.file(path), shard)
 
 
 def join(path: Path, of: int) -> None:
