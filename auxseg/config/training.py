@@ -140,6 +140,11 @@ class TrainOptions(TrainingOptions):
     constraints: Literal["seg", "both"] = Field(
         "both", description="refined predictions with a loss: segmentation's, or saliency's too"
     )
+    start_from: Literal["previous", "classifier"] = Field(
+        "previous",
+        description="weights that a later round starts from: those of the round before (as "
+        "published), or the classifier's again; the first starts from the classifier's",
+    )
     labels: Literal["pseudo", "masks"] = Field(
         "pseudo", description="masks = train on the true masks: a ceiling to compare with"
     )

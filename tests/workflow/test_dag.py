@@ -149,6 +149,11 @@ def test_the_first_round_starts_from_the_classifier_and_later_ones_from_the_roun
     assert later in jobs["train 1"]
 
 
+def test_every_round_may_start_from_the_classifier(fresh):
+    jobs = planned(fresh, train={"start_from": "classifier"})
+    assert "--initial-weights results/shapes/classifier/" in jobs["train 1"]
+
+
 def test_refinement_always_starts_from_the_coarse_saliency(fresh):
     assert "--saliency results/shapes/saliency.h5" in planned(fresh)["refine 2"]
 

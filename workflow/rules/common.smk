@@ -144,7 +144,7 @@ def final_weights(wildcards):
 
 def initial_weights(wildcards):
     """Where a round's training starts: the classifier, then the network of the round before."""
-    if int(wildcards.round) == 0:
+    if int(wildcards.round) == 0 or config_of(wildcards).train.start_from == "classifier":
         return "<run>/classifier/weights.safetensors"
     return last_weights(wildcards)
 
