@@ -11,6 +11,7 @@ import click
 
 from auxseg import __version__
 from auxseg.errors import UserError, disk_fault, out_of_memory
+from auxseg.photograph_command import predict_photographs
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
 from auxseg.stopping import Stopped, stop_on_signals
@@ -31,6 +32,14 @@ class StageGroup(click.Group):
         if name in STAGES:
             return stage_command(name, importlib.import_module(f"auxseg.stages.{name}"))
         return super().get_command(ctx, name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`predict` of a run has an index; without one it is of photographs."""
+        if args[0] == "predict" and not any(a.split("=")[0] == "--index" for a in args):
+            return "predict", predict_photographs, args[1:]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One list of the stages and one of the tools."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
@@ -18,6 +19,7 @@ _BACKBONE: dict[str, Any] = {
     "freeze_batch_norm": True,
     "frozen_stride": 1,
 }
+_VOC_SIDE = 500  # pixels, of the photographs that these checkpoints learnt from
 _BRANCHES: dict[str, Any] = {"branches": "all", "affinity": "cross-task", "dense_channels": 128}
 
 
@@ -55,6 +57,8 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
     description = {
         "kind": imported.kind,
         "classes": names,
+        "palette": voc_palette(len(names) + 1),
+        "longest_side": _VOC_SIDE,
         "round": 0,
         "model": model,
         "inputs": {"source": file_digest(source)},

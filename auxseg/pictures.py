@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from auxseg.datasets.index_file import Index, read_index
+from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
@@ -66,8 +67,13 @@ def picture_of(kind: str, values: np.ndarray, index: Index | None) -> Image.Imag
         return Image.fromarray(planes)
     if kind not in CLASS_KINDS:
         raise UserError(f"no picture is known of {kind!r}.")
-    image = Image.fromarray(planes)
-    image.putpalette(full_palette(index.palette if index else ()).tobytes())
+    return palette_picture(planes, index.palette if index else ())
+
+
+def palette_picture(classes: np.ndarray, palette: Palette) -> Image.Image:
+    """(H, W) uint8 class indices as a palette image."""
+    image = Image.fromarray(classes)
+    image.putpalette(full_palette(palette).tobytes())
     return image
 
 

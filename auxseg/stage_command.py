@@ -29,6 +29,7 @@ _ARGUMENTS = {
     "saliency": "saliency.h5: coarse, or a round's refined, maps.",
     "weights": "A network's .safetensors.",
     "initial_weights": "The .safetensors to start from: the classifier's, or the last round's.",
+    "round_number": "Of the round, from 0 on.",
     "history": "The CSV of losses to write.",
     "devices": "GPUs (or, with --device cpu, processes) that share every batch.",
     "cam": "cam.h5: class activation maps.",

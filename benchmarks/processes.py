@@ -58,7 +58,7 @@ def train(run: Path, count: int, cores: int, folder: Path) -> pd.DataFrame:
         *("auxseg", "train", "--device", "cpu", "--devices", count, "--threads", cores),
         *("--index", run / "index.h5", "--labels", run / "round0/labels.h5"),
         *("--saliency", run / "saliency.h5"),
-        *("--initial-weights", run / "classifier/weights.safetensors"),
+        *("--initial-weights", run / "classifier/weights.safetensors", "--round-number", "0"),
         *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv"),
         *("--options", yaml.safe_dump(options)),
     ]

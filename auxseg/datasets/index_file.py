@@ -91,6 +91,10 @@ class Index:
             )
         return found
 
+    def longest_side(self) -> int:
+        """The median of the training photographs' longer sides, pixels."""
+        return round(float(np.median([max(entry.size) for entry in self.split("train")])))
+
 
 def write_index(path: Path, header: Header, index: Index) -> None:
     """Write index.h5; `header.extra` is completed with class names and palette.

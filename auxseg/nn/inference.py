@@ -1,6 +1,7 @@
 """A network's maps of one image of any size, averaged over scales and mirror images."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from auxseg.nn.backbones import Backbone
-from auxseg.nn.network import Outputs, normalise
+from auxseg.nn.network import AuxSegNet, Outputs, normalise
 
 _SMALLEST_SIDE = 32
 
@@ -67,6 +68,39 @@ def refined_maps(
     if not with_saliency or outputs.refined_saliency is None:
         return maps
     return torch.cat((maps, outputs.refined_saliency.sigmoid()), dim=1)
+
+
+def class_probabilities(
+    network: AuxSegNet,
+    image: np.ndarray,
+    labels: np.ndarray,
+    *,
+    scales: Sequence[float],
+    flip: bool,
+    with_saliency: bool = False,
+) -> np.ndarray:
+    """Refined probabilities of some labels in an image, averaged over scales and mirror images.
+
+    Args:
+        network: in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+        labels: L of them, 0 background, k + 1 = class k: the softmax is over these alone.
+        scales: factors of the image's sides.
+        flip: average with the mirrored image.
+        with_saliency: one more map, of the refined saliency in [0, 1].
+
+    Returns:
+        (L, H, W) float32 in [0, 1], or (L + 1, H, W).
+    """
+    return average_maps(
+        image,
+        network.backbone,
+        lambda images: refined_maps(network(images), labels, with_saliency=with_saliency),
+        scales=scales,
+        flip=flip,
+        size=image.shape[:2],
+        activation=partial(softmax_of_first, len(labels)),
+    )
 
 
 def softmax_of_first(labels: int, maps: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from auxseg.datasets.record import IGNORE
@@ -101,3 +102,25 @@ def segment_image(
     if kernels is not None:
         planes.append(refine_segmentation(image, averaged, kernels).argmax(axis=0))
     return labels[np.stack(planes)]
+
+
+def label_photograph(
+    image: np.ndarray, probabilities: np.ndarray, size: tuple[int, int], kernels: Kernels | None
+) -> np.ndarray:
+    """The segmentation of a photograph that a network saw scaled down, (height, width) uint8.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, as the network saw it.
+        probabilities: (C + 1, h, w) float32 in [0, 1].
+        size: (height, width) of the photograph.
+        kernels: of the CRF, on the scaled-down image; None leaves it out.
+    """
+    if kernels is not None:
+        probabilities = refine_segmentation(image, probabilities, kernels)
+    best = np.full(size, -1.0, dtype=np.float32)
+    label = np.zeros(size, dtype=np.uint8)
+    for index, plane in enumerate(probabilities):  # one by one: all at full size fill the memory
+        enlarged = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
+        label[enlarged > best] = index
+        np.maximum(best, enlarged, out=best)
+    return label

@@ -16,7 +16,7 @@ import numpy as np
 
 from auxseg.config import PredictOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.nn.inference import average_maps, refined_maps, softmax_of_first
+from auxseg.nn.inference import class_probabilities
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.crf import Kernels
@@ -87,14 +87,8 @@ def _jobs(
     def probabilities(
         image: np.ndarray, labels: np.ndarray, scales: tuple[float, ...], flip: bool
     ) -> np.ndarray:
-        maps = average_maps(
-            image,
-            network.backbone,
-            lambda images: refined_maps(network(images), labels, with_saliency=share > 0),
-            scales=scales,
-            flip=flip,
-            size=image.shape[:2],
-            activation=partial(softmax_of_first, len(labels)),
+        maps = class_probabilities(
+            network, image, labels, scales=scales, flip=flip, with_saliency=share > 0
         )
         return share_with_saliency(maps[: len(labels)], maps[-1], share) if share else maps
 

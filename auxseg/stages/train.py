@@ -33,6 +33,7 @@ def run(
     index: Path,
     saliency: Path,
     initial_weights: Path,
+    round_number: int,
     weights: Path,
     history: Path,
     runtime: Runtime,
@@ -43,7 +44,6 @@ def run(
     """Train the network; continues an interrupted run."""
     table = read_index(index)
     previous = read_description(initial_weights, classes=table.classes)
-    round_number = previous["round"] + 1 if previous["kind"] == "network" else 0
     targets = _targets(options, labels, masks)
     inputs = {
         name: file_digest(path)
@@ -58,7 +58,8 @@ def run(
     seed = options.random_seed * SEEDS_A_RUN + round_number + 1
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
-    network = _network(model, len(table.classes), initial_weights, round_number)
+    network = build_network(num_classes=len(table.classes), **model)
+    _begin(network, initial_weights, previous, options)
 
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
         return multi_task_losses(network(images), batch, counts, options)
@@ -78,6 +79,8 @@ def run(
         {
             "kind": "network",
             "classes": table.classes,
+            "palette": table.palette,
+            "longest_side": table.longest_side(),
             "round": round_number,
             "model": model,
             "inputs": inputs,
@@ -88,18 +91,16 @@ def run(
     )
 
 
-def _network(
-    model: dict[str, Any], num_classes: int, initial_weights: Path, round_number: int
-) -> AuxSegNet:
-    """The network where the round begins: at the classifier, or where the last round ended."""
-    network = build_network(num_classes=num_classes, **model)
-    new = load_weights(network, initial_weights, allow_missing=round_number == 0)
+def _begin(
+    network: AuxSegNet, weights: Path, description: dict[str, Any], options: TrainJob
+) -> None:
+    """Fill the network where the round begins: at the classifier, or where a round ended."""
+    new = load_weights(network, weights, allow_missing=description["kind"] == "classifier")
     if any(name.startswith("backbone.") for name in new):
         raise UserError(
-            f"{initial_weights}: learnt on another backbone than {model['backbone']!r}; run "
-            f"stage classify with this one."
+            f"{weights}: learnt on another backbone than {options.model.backbone!r}; run stage "
+            f"classify with this one."
         )
-    return network
 
 
 def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path:

@@ -72,7 +72,7 @@ def train(run: dict[str, Path], folder: Path, *more: object, model: str = "") ->
     words = [str(word).replace("initial_weights", "initial-weights") for word in inputs[::2]]
     pairs = [word for pair in zip(words, inputs[1::2], strict=True) for word in pair]
     return auxseg(
-        *("train", *pairs, "--options", options, "--device", "cpu"),
+        *("train", *pairs, "--round-number", "0", "--options", options, "--device", "cpu"),
         *("--weights", folder / "w.safetensors", "--history", folder / "history.csv", *more),
     )
 

@@ -1,6 +1,8 @@
 """Who may import whom: data goes down from the command line to files and arithmetic."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,13 @@ def test_nothing_but_the_command_line_imports_stages():
     users = {f.name for f in files if any(n.startswith("stages") for n in imported(f))}
 
     assert users == {"cli.py"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module", ["cli", "ops.postprocess", "stages.seed", "stages.evaluate", "stages.report"]
+)
+def test_modules_without_a_network_start_without_torch(module):
+    code = f"import sys, auxseg.{module}; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

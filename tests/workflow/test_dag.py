@@ -145,8 +145,8 @@ def test_the_first_round_starts_from_the_classifier_and_later_ones_from_the_roun
     jobs = planned(fresh)
     first = "--saliency results/shapes/saliency.h5 --initial-weights results/shapes/classifier/"
     later = "--saliency results/shapes/round1/saliency.h5 --initial-weights results/shapes/round0/"
-    assert first in jobs["train 0"]
-    assert later in jobs["train 1"]
+    assert f"{first}weights.safetensors --round-number 0 " in jobs["train 0"]
+    assert f"{later}weights.safetensors --round-number 1 " in jobs["train 1"]
 
 
 def test_every_round_may_start_from_the_classifier(fresh):

@@ -35,7 +35,8 @@ rule train_round:
     shell:
         "auxseg train --index {input.index} {params.labels} {params.masks}"
         " --saliency {input.saliency} --initial-weights {input.initial_weights}"
-        " --weights {output.weights} --history {output.history} --devices {resources.gpu}"
+        " --round-number {wildcards.round} --weights {output.weights} --history {output.history}"
+        " --devices {resources.gpu}"
         " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
 
 

@@ -42,6 +42,7 @@ def networks(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         masks=tiny_run / "masks.h5",
         saliency=tiny_run / "saliency.h5",
         initial_weights=folder / "classifier.safetensors",
+        round_number=0,
         weights=folder / "network.safetensors",
         runtime=RUNTIME,
         **inputs,

@@ -1,0 +1,83 @@
+"""The subcommand that segments photographs without a data set around them."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from auxseg.config import PredictOptions
+
+_HELP = """Segment photographs with a trained network.
+
+Writes for each a mask (palette PNG: 0 background, 1, 2, ... the classes in the network's order), an
+overlay, and what was found into segmentation.json. Photographs of any size, folders of them too.
+
+With --index it is the stage of a run: see auxseg predict --index x --help.
+"""
+
+
+@click.command("predict", help=_HELP)
+@click.argument("photographs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--weights",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The network: round{r}/weights.safetensors of a run.",
+)
+@click.option(
+    "--output",
+    default="segmented",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder to write to.",
+)
+@click.option("--tta", is_flag=True, help="Average over scales and mirror images: better, slower.")
+@click.option("--crf", is_flag=True, help="Sharpen along the photograph's edges: better, slower.")
+@click.option(
+    "--longest-side",
+    type=click.IntRange(32),
+    help="Scale larger photographs down to it for the network, pixels; by default to the size "
+    "that it learnt on. Masks have the photographs' own size.",
+)
+@click.option(
+    "--options", default="", metavar="YAML", help="Keys of section predict, or a YAML file."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=len(os.sched_getaffinity(0)),
+    help="Cores to use; by default all.",
+)
+@click.option("--device", default="auto", help="auto, cpu, cuda, ...")
+def predict_photographs(
+    photographs: tuple[Path, ...],
+    weights: Path,
+    output: Path,
+    tta: bool,
+    crf: bool,
+    longest_side: int | None,
+    options: str,
+    threads: int,
+    device: str,
+) -> None:
+    """Segment photographs, and say what each shows."""
+    from auxseg.config import parse_stage_options
+    from auxseg.photographs import find_photographs, segment_photographs
+    from auxseg.runtime import Runtime
+    from auxseg.segmenter import load_segmenter
+
+    found = find_photographs(photographs, output)
+    segmenter = load_segmenter(
+        weights,
+        cast("PredictOptions", parse_stage_options("predict", options)),
+        multiscale=tta,
+        use_crf=crf,
+        longest_side=longest_side,
+        runtime=Runtime(threads, device),
+    )
+    for result in segment_photographs(segmenter, found, output, threads if crf else 1):
+        shown = ", ".join(f"{c['class']} {c['share']:.0%}" for c in result["found"])
+        print(f"{result['photograph']}: {shown or 'background alone'}")
+    print(f"masks, overlays and segmentation.json: {output}")

@@ -1,0 +1,95 @@
+"""A trained network that segments photographs of any size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auxseg.config import PredictOptions
+from auxseg.datasets.palette import Palette
+from auxseg.images import fit, scaled_size
+from auxseg.nn.inference import class_probabilities
+from auxseg.nn.network import AuxSegNet
+from auxseg.nn.weights import load_network
+from auxseg.ops.crf import Kernels
+from auxseg.ops.postprocess import label_photograph
+from auxseg.runtime import Runtime, place
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A network, and how it is used.
+
+    Attributes:
+        classes: C names of foreground classes.
+        palette: RGB of background and classes.
+        longest_side: larger photographs are scaled down to it for the network, pixels.
+        scales: that probabilities are averaged over.
+        flip: average with the mirrored photograph.
+        kernels: of the dense CRF; None leaves it out.
+    """
+
+    network: AuxSegNet
+    classes: tuple[str, ...]
+    palette: Palette
+    longest_side: int
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    kernels: Kernels | None = None
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Photograph (H, W, 3) uint8 RGB to (H, W) uint8: 0 background, k + 1 = class k."""
+        small, probabilities = self.probabilities(image)
+        return label_photograph(small, probabilities, image.shape[:2], self.kernels)
+
+    def probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the network sees of a photograph, and what it says of it, before any CRF.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            The photograph, scaled down where it is larger than `longest_side`, (h, w, 3) uint8,
+            and the probabilities of background and classes, (C + 1, h, w) float32.
+        """
+        small = fit(image, scaled_size(image.shape[:2], self.longest_side))
+        labels = np.arange(len(self.classes) + 1)
+        maps = class_probabilities(self.network, small, labels, scales=self.scales, flip=self.flip)
+        return small, maps
+
+
+def load_segmenter(
+    weights: Path | str,
+    options: PredictOptions | None = None,
+    *,
+    multiscale: bool = False,
+    use_crf: bool = False,
+    longest_side: int | None = None,
+    runtime: Runtime | None = None,
+) -> Segmenter:
+    """The segmenter of a weights file.
+
+    Args:
+        weights: the .safetensors file of a multi-task network.
+        options: scales, flip and the CRF's constants; None = their defaults.
+        multiscale: average over the options' scales and, if they say so, mirror images.
+        use_crf: sharpen by the dense CRF.
+        longest_side: larger photographs are scaled down to it, pixels; None = the size that the
+            network learnt on.
+        runtime: threads and device; None = one thread, and a GPU where there is one.
+
+    Raises:
+        UserError: not a weights file of ours, or not a multi-task network's.
+    """
+    options = options or PredictOptions()
+    network, description = load_network(weights)
+    place(network, runtime or Runtime(), shares_cores=use_crf)
+    return Segmenter(
+        network,
+        tuple(description["classes"]),
+        [tuple(colour) for colour in description["palette"]],
+        longest_side or description["longest_side"],
+        options.scales if multiscale else (1.0,),
+        multiscale and options.flip,
+        Kernels(**options.crf.model_dump()) if use_crf else None,
+    )

@@ -1,0 +1,40 @@
+"""Class activation maps of a tiny network on tiny generated photographs."""
+
+import numpy as np
+import pytest
+
+from auxseg.config import CamOptions
+from auxseg.datasets.index_file import read_index
+from auxseg.errors import UserError
+from auxseg.runtime import Runtime
+from auxseg.stages import cam
+from auxseg.store import MapReader
+
+pytestmark = pytest.mark.slow
+
+
+def test_cams_are_kept_for_the_present_classes_at_a_quarter_of_the_size(finished):
+    entries = read_index(finished / "index.h5").split("train")
+
+    with MapReader(finished / "cam.h5", "cam") as maps:
+        for entry in entries:
+            values = maps.read(entry.id)
+            assert values.dtype == np.float16
+            assert values.shape[1:] == (-(-entry.height // 4), -(-entry.width // 4))
+            classes = maps.map_attributes(entry.id)["classes"]
+            assert classes == np.flatnonzero(entry.labels).tolist()
+            assert len(values) == len(classes)
+            assert 0 <= values.min() <= values.max() <= 1
+
+
+def test_a_device_that_is_not_there_is_one_sentence(finished, tmp_path):
+    with pytest.raises(
+        UserError, match=r"--device tpu9, 1 of them: cannot be used here .*; use fewer"
+    ):
+        cam.run(
+            CamOptions(scales=(1.0,)),
+            index=finished / "index.h5",
+            weights=finished / "classifier/weights.safetensors",
+            cam=tmp_path / "cam.h5",
+            runtime=Runtime(1, "tpu9"),
+        )

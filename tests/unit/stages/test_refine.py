@@ -1,0 +1,131 @@
+"""The next labels, by a tiny network on tiny generated photographs."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from auxseg.config import RefineOptions
+from auxseg.datasets.index_file import read_index
+from auxseg.datasets.record import IGNORE
+from auxseg.errors import UserError
+from auxseg.nn.network import normalise
+from auxseg.nn.weights import load_network
+from auxseg.stages import refine
+from auxseg.store import MapReader
+from tests.unit.stages.one_round import MODEL, RUNTIME, content, refine_round, train_round
+
+pytestmark = pytest.mark.slow
+
+
+def test_labels_hold_only_the_images_own_classes(finished, tmp_path):
+    refine_round(finished, tmp_path / "own", labels_from="segmentation")
+    refine_round(finished, tmp_path / "both", labels_from="both")
+
+    for name in ("round0", "round1"):
+        shutil.copytree(finished / name, tmp_path / name)
+    for folder in tmp_path.iterdir():
+        with MapReader(folder / "labels.h5", "labels") as maps:
+            for entry in read_index(finished / "index.h5").split("train"):
+                allowed = {0, 255, *(np.flatnonzero(entry.labels) + 1)}
+                label = maps.read(entry.id)
+                assert label.shape == (entry.height, entry.width)
+                assert set(np.unique(label)) <= allowed
+
+
+def test_refined_saliency_lies_between_the_coarse_one_and_the_networks(finished, tmp_path):
+    refine_round(finished, tmp_path, use_crf=False)
+
+    with (
+        MapReader(finished / "saliency.h5") as coarse,
+        MapReader(tmp_path / "saliency.h5") as refined,
+    ):
+        for image_id in coarse.ids():
+            network = refined.read(image_id) * 2.0 - coarse.read(image_id)
+            assert -1 <= network.min() <= network.max() <= 256
+
+
+def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_it_is(
+    finished, tmp_path
+):
+    every, sure = {"min_confidence": 0}, {"min_confidence": 0.9}
+    refine_round(finished, tmp_path / "all", labels_from="segmentation", segmentation=every)
+    refine_round(finished, tmp_path / "sure", labels_from="segmentation", segmentation=sure)
+
+    with (
+        MapReader(tmp_path / "all/labels.h5") as whole,
+        MapReader(tmp_path / "sure/labels.h5") as some,
+    ):
+        for image_id in whole.ids():
+            labels, kept = whole.read(image_id), some.read(image_id)
+            assert (labels != IGNORE).all()
+            assert (kept[kept != IGNORE] == labels[kept != IGNORE]).all()
+        assert any((some.read(image_id) == IGNORE).any() for image_id in some.ids())
+    assert content(tmp_path / "all/saliency.h5") == content(finished / "round1/saliency.h5")
+
+
+def test_labels_from_both_are_those_of_the_cam_where_the_segmentation_agrees(finished, tmp_path):
+    sure = {"saliency_share": 0, "min_confidence": 0, "use_crf": False}
+    refine_round(finished, tmp_path / "own", labels_from="segmentation", segmentation=sure)
+    refine_round(finished, tmp_path / "both", labels_from="both")
+
+    with (
+        MapReader(finished / "round1/labels.h5") as by_cam,
+        MapReader(tmp_path / "own/labels.h5") as own,
+        MapReader(tmp_path / "both/labels.h5") as both,
+    ):
+        for image_id in both.ids():
+            cam, segmented = by_cam.read(image_id), own.read(image_id)
+            expected = np.where(cam == segmented, cam, IGNORE)
+            assert np.array_equal(both.read(image_id), expected)
+
+
+def test_without_saliency_and_crf_the_segmentation_is_the_label(finished, tmp_path):
+    options = {"saliency_share": 0, "min_confidence": 0, "use_crf": False}
+    refine_round(finished, tmp_path, labels_from="segmentation", segmentation=options)
+
+    entry = read_index(finished / "index.h5").split("train")[0]
+    network, _ = load_network(finished / "round0/weights.safetensors")
+    own = [0, *(np.flatnonzero(entry.labels) + 1)]
+    pixels = torch.from_numpy(entry.photograph().transpose(2, 0, 1).copy())[None]
+    with torch.inference_mode():
+        logits = network(normalise(pixels, network.backbone)).refined_segmentation[:, own]
+        full = torch.nn.functional.interpolate(logits, size=entry.size, mode="bilinear")
+    expected = np.array(own)[full[0].argmax(dim=0).numpy()]
+    with MapReader(tmp_path / "labels.h5") as maps:
+        assert (maps.read(entry.id) == expected).mean() > 0.999
+
+
+def test_a_network_without_classification_has_nothing_to_refine(finished, tmp_path):
+    model = {**MODEL, "dense_channels": 8, "branches": "seg", "affinity": "none"}
+    train_round(finished, tmp_path / "round0", model=model)
+
+    with pytest.raises(UserError, match=r"has no CAMs to refine; .* or rounds to 1"):
+        refine.run(
+            RefineOptions(),
+            index=finished / "index.h5",
+            weights=tmp_path / "round0/weights.safetensors",
+            saliency=finished / "saliency.h5",
+            labels=tmp_path / "labels.h5",
+            refined_saliency=tmp_path / "saliency.h5",
+            runtime=RUNTIME,
+        )
+    assert not (tmp_path / "labels.h5").exists()
+
+
+def test_a_refinement_killed_between_its_artifacts_is_completed(finished, tmp_path):
+    refine_round(finished, tmp_path)
+    whole = content(tmp_path / "labels.h5"), content(tmp_path / "saliency.h5")
+    (tmp_path / "labels.h5").unlink()
+
+    refine_round(finished, tmp_path)
+
+    assert (content(tmp_path / "labels.h5"), content(tmp_path / "saliency.h5")) == whole
+
+
+def test_maps_do_not_depend_on_the_number_of_processes(finished, tmp_path):
+    refine_round(finished, tmp_path / "one", threads=1)
+
+    for name in ("labels.h5", "saliency.h5"):
+        assert content(tmp_path / "one" / name) == content(finished / "round1" / name)

@@ -1,0 +1,69 @@
+"""A round of training: where it starts, what teaches it, and that it repeats."""
+
+import numpy as np
+import pytest
+
+from auxseg.config import TrainJob
+from auxseg.datasets.index_file import read_index
+from auxseg.description import read_description
+from auxseg.errors import UserError
+from auxseg.stages import train
+from tests.unit.stages.one_round import MODEL, RUNTIME, TRAINING, same, tensors, train_round
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(finished, tmp_path):
+    train_round(finished, tmp_path / "again")
+    train_round(finished, tmp_path / "other", random_seed=1)
+
+    first = finished / "round0/weights.safetensors"
+    assert same(first, tmp_path / "again/weights.safetensors")
+    assert not same(first, tmp_path / "other/weights.safetensors")
+
+
+def test_a_later_round_starts_from_the_weights_before_and_counts_on(finished, tmp_path):
+    start = finished / "round0/weights.safetensors"
+
+    train_round(finished, tmp_path, start=start, number=1, learning_rate=1e-12)
+
+    assert read_description(tmp_path / "weights.safetensors")["round"] == 1
+    before, after = tensors(start), tensors(tmp_path / "weights.safetensors")
+    kernels = [name for name in before if name.endswith("predict.weight")]
+    assert kernels
+    assert all(np.allclose(before[name], after[name], atol=1e-6) for name in kernels)
+
+
+def test_true_masks_teach_only_where_they_are_asked_for(finished, tmp_path):
+    train_round(finished, tmp_path, labels="masks")
+
+    assert not same(finished / "round0/weights.safetensors", tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match="needs --masks"):
+        train.run(
+            TrainJob.model_validate({**TRAINING, "labels": "masks", "model": MODEL}),
+            index=finished / "index.h5",
+            labels=finished / "round0/labels.h5",
+            saliency=finished / "saliency.h5",
+            initial_weights=finished / "classifier/weights.safetensors",
+            round_number=0,
+            weights=tmp_path / "w.safetensors",
+            history=tmp_path / "h.csv",
+            runtime=RUNTIME,
+        )
+
+
+def test_a_later_round_that_starts_from_the_classifier_has_an_order_of_its_own(finished, tmp_path):
+    train_round(finished, tmp_path, number=1)
+
+    assert read_description(tmp_path / "weights.safetensors")["round"] == 1
+    assert not same(finished / "round0/weights.safetensors", tmp_path / "weights.safetensors")
+
+
+def test_weights_tell_what_their_use_elsewhere_needs(finished):
+    index = read_index(finished / "index.h5")
+
+    told = read_description(finished / "round0/weights.safetensors")
+
+    assert told["classes"] == list(index.classes)
+    assert told["palette"] == [list(colour) for colour in index.palette]
+    assert told["longest_side"] == np.median([max(e.size) for e in index.split("train")]).round()
