@@ -131,6 +131,16 @@ def export_png(file: Path, folder: Path, variant: str | None) -> None:
     print(export_pictures(file, folder, variant))
 
 
+@cli.command("export")
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def export_for_others(weights: Path, target: Path) -> None:
+    """Write the network of WEIGHTS as TARGET (.onnx, or .pt2 for torch), with a model card."""
+    from auxseg.export import export_network
+
+    print(export_network(weights, target))
+
+
 @cli.command("import-weights")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))

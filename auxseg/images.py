@@ -19,7 +19,7 @@ MAX_PIXELS = 200_000_000
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 
 
-def read_image(path: Path, content: bytes | None = None) -> np.ndarray:
+def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
     """Decode any photograph to (H, W, 3) uint8 RGB, upright after its EXIF orientation.
 
     Grey, 16-bit, palette, CMYK and transparent images are converted; transparency lies on white.
@@ -31,7 +31,7 @@ def read_image(path: Path, content: bytes | None = None) -> np.ndarray:
     Raises:
         UserError: the file is missing, empty, truncated, too large or not an image.
     """
-    with _decoding(path, content) as opened:
+    with _decoding(Path(path), content) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I") or image.mode == "F":
             image = Image.fromarray(_to_8_bit(np.asarray(image)))

@@ -59,13 +59,19 @@ class Affinity:
     def apply(self, maps: Tensor) -> Tensor:
         """Every map (B, K, h, w) averaged by it, N = h * w."""
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
-        if self._whole is not None or self._in_a_block() >= self.positions:
+        if self._is_applied_at_once():
             result = self.dense() @ flat
         elif self._transposed:
             result = reduce(torch.add, (self._of_block(flat, *block) for block in self._blocks()))
         else:
             result = torch.cat([self._of_block(flat, *block) for block in self._blocks()], dim=1)
         return result.transpose(1, 2).reshape(maps.shape)
+
+    def _is_applied_at_once(self) -> bool:
+        # An exported network has one form for all sizes of photographs.
+        if self._whole is not None or torch.compiler.is_exporting():
+            return True
+        return self._in_a_block() >= self.positions
 
     def _of_block(self, flat: Tensor, first: int, last: int) -> Tensor:
         """What one block of rows makes of the maps; made anew for its gradients."""

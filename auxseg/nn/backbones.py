@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from auxseg.errors import UserError
 from auxseg.nn import resnet38
 from auxseg.nn.depthwise import split_dilated_depthwise
+from auxseg.nn.same_padding import pad_by_whole_numbers
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -40,6 +41,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         split_dilated_depthwise(body)
+        pad_by_whole_numbers(body)
         self.body = body
         self.channels = channels
         self.output_stride = output_stride

@@ -7,29 +7,25 @@ Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made
 """
 
 import io
-import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from auxseg import __version__
 from auxseg.config import ReportOptions
-from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.description import read_description
 from auxseg.report import plots, tables
+from auxseg.report.origins import is_fused, origins_of
 from auxseg.report.page import Page, PanelGroup, Picture, render
 from auxseg.report.panels import choose, compose, file_name
-from auxseg.report.provenance import Origin, configuration, supervision
+from auxseg.report.provenance import configuration, supervision
 from auxseg.report.tiles import Maps, tiles_of
 from auxseg.runtime import progress
-from auxseg.store import MapReader, read_table, write_atomically
+from auxseg.store import MapReader, write_atomically
 
 # name -> (alternative text, caption)
 _PLOTS = {
@@ -51,15 +47,6 @@ _PLOTS = {
     ),
 }
 _SHOWN = 0.7  # a panel's pixels are more than a page needs: sharp on dense screens
-_ORIGINS = {
-    "saliency": "saliency.h5",
-    "classify": "classifier/weights.safetensors",
-    "cam": "cam.h5",
-    "seed": "round0/labels.h5",
-    "train": "round0/weights.safetensors",
-    "refine": "round1/labels.h5",
-    "predict": "round0/predictions.h5",
-}
 
 
 def run(
@@ -78,7 +65,7 @@ def run(
     metrics = _all_rounds(folder, labelled_rounds, "metrics.csv")
     classes = tables.last_of_each_subject(_all_rounds(folder, labelled_rounds, "per_class.csv"))
     histories = _histories(folder, rounds)
-    origins = _origins(folder, labelled_rounds)
+    origins = origins_of(folder, refined=labelled_rounds > 1)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
         page.unlink(missing_ok=True)  # its pictures are about to go
@@ -138,7 +125,7 @@ def _open_maps(folder: Path, rounds: int, labelled_rounds: int, stack: ExitStack
     return Maps(
         masks=reader("masks.h5", "masks"),
         saliency=reader("saliency.h5", "saliency"),
-        cam=reader("cam.h5", "cam") if _fused(labels[0]) else None,
+        cam=reader("cam.h5", "cam") if is_fused(labels[0]) else None,
         labels=labels,
         predictions=[reader(f"round{r}/predictions.h5", "predictions") for r in range(rounds)],
     )
@@ -182,31 +169,3 @@ def _plots(*, scored: bool) -> list[Picture]:
     """The plots with something in them."""
     names = list(_PLOTS) if scored else ["losses"]
     return [Picture(f"plots/{name}.png", *_PLOTS[name]) for name in names]
-
-
-def _origins(folder: Path, labelled_rounds: int) -> dict[str, Origin]:
-    """What every stage's artifact says of its making, by stage."""
-    attributes, _ = read_table(folder / "index.h5", INDEX)
-    origins = {"index": _origin("index", "index.h5", attributes)}
-    absent = set() if labelled_rounds > 1 else {"refine"}
-    with MapReader(folder / _ORIGINS["seed"]) as labels:
-        absent |= set() if _fused(labels) else {"cam"}
-    for stage, file in _ORIGINS.items():
-        if stage in absent:
-            continue
-        if file.endswith(".h5"):
-            with MapReader(folder / file) as reader:
-                origins[stage] = _origin(stage, file, reader.attributes)
-        elif (folder / file).is_file():
-            origins[stage] = Origin(stage, file, read_description(folder / file)["options"])
-    return origins
-
-
-def _fused(labels: MapReader) -> bool:
-    """Whether first labels were made from CAMs, not taken from files."""
-    return "cam" in json.loads(labels.attributes["inputs"])
-
-
-def _origin(stage: str, file: str, attributes: Mapping[str, Any]) -> Origin:
-    created = f"{attributes['created']}, auxseg {attributes['auxseg_version']}"
-    return Origin(stage, file, json.loads(attributes["options"]), created)

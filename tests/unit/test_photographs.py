@@ -202,6 +202,22 @@ def test_what_cannot_be_segmented_is_told_all_at_once(tmp_path):
     ]
 
 
+def test_the_readmes_python_segments_a_photograph(weights, tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = next(part for part in readme.split("```python\n") if "load_segmenter" in part)
+    photograph(tmp_path / "photo.jpg")
+    (tmp_path / "results/mine/round2").mkdir(parents=True)
+    (tmp_path / "results/mine/round2/weights.safetensors").symlink_to(weights)
+    monkeypatch.chdir(tmp_path)
+
+    *statements, last = code.split("```")[0].strip().splitlines()
+    names: dict = {}
+    exec("\n".join(statements), names)
+
+    label = eval(last, names)
+    assert (label.shape, label.dtype) == ((56, 72), np.uint8)
+
+
 @pytest.mark.slow
 def test_the_command_says_what_each_photograph_shows(weights, tmp_path):
     path = photograph(tmp_path / "a.png")

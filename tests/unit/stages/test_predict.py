@@ -13,7 +13,7 @@ from auxseg.runtime import Runtime
 from auxseg.segmenter import load_segmenter
 from auxseg.stages import predict
 from auxseg.store import MapReader
-from tests.unit.stages.one_round import content, predict_round
+from tests.unit.one_round import content, predict_round
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from auxseg.nn.network import normalise
 from auxseg.nn.weights import load_network
 from auxseg.stages import refine
 from auxseg.store import MapReader
-from tests.unit.stages.one_round import MODEL, RUNTIME, content, refine_round, train_round
+from tests.unit.one_round import MODEL, RUNTIME, content, refine_round, train_round
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.stages import train
-from tests.unit.stages.one_round import MODEL, RUNTIME, TRAINING, same, tensors, train_round
+from tests.unit.one_round import MODEL, RUNTIME, TRAINING, same, tensors, train_round
 
 pytestmark = pytest.mark.slow
 

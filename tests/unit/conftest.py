@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.stages.one_round import make_round
+from tests.unit.one_round import make_round
 
 
 @pytest.fixture(scope="session")
