@@ -40,6 +40,11 @@ test-slurm: $(READY) ## run the workflow on a real Slurm cluster of two virtual 
 	tests/cluster/install-slurm
 	AUXSEG_SLURM=1 pytest -s tests/cluster/test_slurm.py
 
+.PHONY: test-browser
+test-browser: $(READY) ## use the report's page in a real Chromium
+	tests/browser/install-chromium
+	AUXSEG_BROWSER=1 pytest tests/browser
+
 .PHONY: check
 check: $(READY) ## style, types, workflow lint, generated files up to date
 	ruff check .

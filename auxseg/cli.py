@@ -36,8 +36,9 @@ class StageGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """`predict` of a run has an index; without one it is of photographs."""
-        if args[0] == "predict" and not any(a.split("=")[0] == "--index" for a in args):
+        """`predict` of a run has an index and predictions; else it is of photographs."""
+        named = {argument.split("=")[0] for argument in args}
+        if args[0] == "predict" and not named & {"--index", "--predictions"}:
             return "predict", predict_photographs, args[1:]
         return super().resolve_command(ctx, args)
 

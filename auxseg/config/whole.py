@@ -27,7 +27,11 @@ class ReportOptions(Section):
     """The page that shows a run."""
 
     title: str = Field("AuxSegNet run", description="the page's heading")
-    panels: int = Field(8, ge=0, description="picture panels of each split")
+    panels: int = Field(8, ge=0, description="picture panels of each split, as files for print")
+    gallery: int = Field(100, ge=0, description="images of each split to browse on the page")
+    affinities: int = Field(
+        6, ge=0, description="of these, images of each split whose affinity can be looked at"
+    )
 
 
 class AblationOptions(Section):

@@ -103,6 +103,29 @@ def class_probabilities(
     )
 
 
+@torch.inference_mode()
+def dense_affinity(
+    network: AuxSegNet, image: np.ndarray
+) -> tuple[np.ndarray, tuple[int, int]] | None:
+    """The affinity that refines a network's predictions of an image; None without one.
+
+    Args:
+        network: in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (N, N) float32, whose row i says what position i is averaged with, and the (rows, columns)
+        of the N positions.
+    """
+    device = next(network.parameters()).device
+    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
+    outputs = network(normalise(pixels, network.backbone))
+    if outputs.affinity is None:
+        return None
+    rows, columns = outputs.segmentation.shape[2:]
+    return outputs.affinity.dense()[0].float().cpu().numpy(), (rows, columns)
+
+
 def softmax_of_first(labels: int, maps: Tensor) -> Tensor:
     """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
     return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)

@@ -12,27 +12,19 @@ from auxseg.report.tables import Figure, RoundTable
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file of the page.
+    """A picture that is part of the page.
 
     Attributes:
-        source: path relative to the page.
+        source: its URL.
+        file: path of the same picture beside the page.
         alt: what it shows, for who cannot see it.
         caption: a sentence beside it.
-        width: in pixels as shown where there is room; None = all there is.
     """
 
     source: str
+    file: str
     alt: str
     caption: str
-    width: int | None = None
-
-
-@dataclass(frozen=True)
-class PanelGroup:
-    """The panels of one split."""
-
-    split: str
-    pictures: Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -45,6 +37,8 @@ class Page:
         per_class: (class, one cell a column) of the last round, columns named by
             `per_class_columns`.
         supervision: (what, sentence).
+        gallery: what the browser of pictures reads, JSON without "<".
+        shown, pictured: images in the gallery, and that there are maps of.
     """
 
     title: str
@@ -59,7 +53,9 @@ class Page:
     per_class: Sequence[tuple[str, Sequence[str]]]
     supervision: Sequence[tuple[str, str]]
     plots: Sequence[Picture]
-    panels: Sequence[PanelGroup]
+    gallery: str
+    shown: int
+    pictured: int
     origins: Sequence[Origin]
     version: str
 

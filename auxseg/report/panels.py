@@ -107,9 +107,13 @@ def compose(
 
 
 def file_name(entry: Entry, number: int) -> str:
-    """A name that every file system and URL bears, whatever the id."""
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "_", entry.id)[:60]
-    return f"{entry.split}-{number:02d}-{slug}.png"
+    """The file of a panel."""
+    return f"{entry.split}-{number:02d}-{slug(entry.id)}.png"
+
+
+def slug(image_id: str) -> str:
+    """What every file system and URL bears of an id."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", image_id)[:60]
 
 
 def _legend(

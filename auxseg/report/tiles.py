@@ -54,14 +54,14 @@ def tiles_of(
         tiles.append(Tile("CAM", overlay_heat(small, heat)))
 
     present = {int(k) + 1 for k in np.flatnonzero(entry.labels)}
-    for title, classes in _class_maps(entry.id, maps):
+    for title, classes in class_maps(entry.id, maps):
         fitted = fit_classes(classes, size)
         tiles.append(Tile(title, overlay_classes(small, fitted, palette)))
         present |= {int(index) for index in np.unique(classes)}
     return tiles, present
 
 
-def _class_maps(image_id: str, maps: Maps) -> list[tuple[str, np.ndarray]]:
+def class_maps(image_id: str, maps: Maps) -> list[tuple[str, np.ndarray]]:
     """(title, (H, W) uint8) of labels, predictions and the true mask."""
     found = [
         (f"Labels, round {number}", reader.read(image_id))

@@ -1,16 +1,20 @@
-"""Writes the page that shows a run: figures by round, curves, and picture panels.
+"""Writes the page that shows a run: figures by round, curves, and a browser of its pictures.
 
 Reads:  of the run's folder: index.h5, masks.h5, saliency.h5, cam.h5, the classifier's history and
-        weights' description, and every round's history, labels, predictions and metrics.
+        weights' description, every round's history, labels, predictions and metrics, and the last
+        network, for the affinity of a few images.
 Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made the run),
-        plots/*.png and panels/*.png.
+        plots/*.png, panels/*.png and, where they are too many to be part of the page, pictures/.
 """
 
+import functools
 import io
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,14 +22,22 @@ import pandas as pd
 from auxseg import __version__
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import Entry, Index, read_index
+from auxseg.images import fit, scaled_size
 from auxseg.report import plots, tables
+from auxseg.report.affinity_map import AffinityMap, coarse_affinity
+from auxseg.report.gallery import FOLDER as PICTURES
+from auxseg.report.gallery import Gallery, Shown, gallery, show
+from auxseg.report.layers import data_url
 from auxseg.report.origins import is_fused, origins_of
-from auxseg.report.page import Page, PanelGroup, Picture, render
+from auxseg.report.page import Page, Picture, render
 from auxseg.report.panels import choose, compose, file_name
 from auxseg.report.provenance import configuration, supervision
 from auxseg.report.tiles import Maps, tiles_of
-from auxseg.runtime import progress
+from auxseg.runtime import Runtime, place, progress
 from auxseg.store import MapReader, write_atomically
+
+if TYPE_CHECKING:
+    from auxseg.nn.network import AuxSegNet
 
 # name -> (alternative text, caption)
 _PLOTS = {
@@ -46,20 +58,28 @@ _PLOTS = {
         "Last pseudo labels beside the last predictions, class by class.",
     ),
 }
-_SHOWN = 0.7  # a panel's pixels are more than a page needs: sharp on dense screens
+_AFFINITY_SIDE = 512  # pixels: the affinity of larger photographs has too many positions
+AffinityOf = Callable[[np.ndarray], AffinityMap | None]
 
 
 def run(
-    options: ReportOptions, *, folder: Path, rounds: int, labelled_rounds: int, page: Path
+    options: ReportOptions,
+    *,
+    folder: Path,
+    rounds: int,
+    labelled_rounds: int,
+    page: Path,
+    runtime: Runtime,
 ) -> None:
     """Write the page last, so that a page that is there has all its pictures.
 
     Args:
-        options: title and number of panels.
+        options: title, and how many pictures.
         folder: of the run.
         rounds: trainings, each with predictions.
         labelled_rounds: sets of pseudo labels: one more where the last network made some.
         page: the page's file.
+        runtime: threads and device of the network.
     """
     index = read_index(folder / "index.h5")
     metrics = _all_rounds(folder, labelled_rounds, "metrics.csv")
@@ -69,8 +89,13 @@ def run(
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
         page.unlink(missing_ok=True)  # its pictures are about to go
-        groups = _write_panels(page.parent / "panels", index, maps, options.panels)
+        splits = _pictured(index, maps)
+        _write_panels(page.parent / "panels", index, maps, splits, options.panels)
+        affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
+        shown = list(_shown(index, maps, splits, options, affinity_of))
         masks = len(maps.masks)
+    browser = gallery(shown, index)
+    _write_pictures(page.parent, browser)
 
     write_atomically(page.parent / "metrics.csv", metrics.to_csv(index=False).encode())
     settings = configuration(origins, rounds)
@@ -96,8 +121,10 @@ def run(
         per_class_columns=columns,
         per_class=rows,
         supervision=supervision(origins, masks),
-        plots=_plots(scored=not metrics.empty),
-        panels=groups,
+        plots=_plots(drawn, scored=not metrics.empty),
+        gallery=browser.data,
+        shown=len(shown),
+        pictured=sum(len(entries) for entries in splits.values()),
         origins=list(origins.values()),
         version=__version__,
     )
@@ -131,41 +158,77 @@ def _open_maps(folder: Path, rounds: int, labelled_rounds: int, stack: ExitStack
     )
 
 
-def _write_panels(folder: Path, index: Index, maps: Maps, count: int) -> list[PanelGroup]:
-    """Write the panels of every split that has maps, into an emptied folder."""
+def _pictured(index: Index, maps: Maps) -> dict[str, list[Entry]]:
+    """The entries that there are maps of, by split."""
+    shown = [e for e in index.entries if e.id in maps.labels[0] or e.id in maps.predictions[-1]]
+    splits = dict.fromkeys(entry.split for entry in shown)
+    return {split: [entry for entry in shown if entry.split == split] for split in splits}
+
+
+def _write_panels(
+    folder: Path, index: Index, maps: Maps, splits: Mapping[str, list[Entry]], count: int
+) -> None:
+    """Write the panels of every split, into an emptied folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shown = [e for e in index.entries if e.id in maps.labels[0] or e.id in maps.predictions[-1]]
-    groups = []
-    for split in dict.fromkeys(entry.split for entry in shown):
-        chosen = choose([entry for entry in shown if entry.split == split], count)
-        pictures = [
-            _write_panel(folder, entry, number, index, maps)
-            for number, entry in enumerate(progress(chosen, f"panels {split}", len(chosen)), 1)
-        ]
-        if pictures:
-            groups.append(PanelGroup(split, pictures))
-    return groups
+    for split, entries in splits.items():
+        chosen = choose(entries, count)
+        for number, entry in enumerate(progress(chosen, f"panels {split}", len(chosen)), 1):
+            tiles, present = tiles_of(entry, entry.photograph(), maps, index.palette)
+            panel = compose(tiles, present, index.classes, index.palette)
+            buffer = io.BytesIO()
+            panel.save(buffer, "PNG", optimize=True)
+            write_atomically(folder / file_name(entry, number), buffer.getvalue())
 
 
-def _write_panel(folder: Path, entry: Entry, number: int, index: Index, maps: Maps) -> Picture:
-    tiles, present = tiles_of(entry, entry.photograph(), maps, index.palette)
-    name = file_name(entry, number)
-    panel = compose(tiles, present, index.classes, index.palette)
-    buffer = io.BytesIO()
-    panel.save(buffer, "PNG", optimize=True)
-    write_atomically(folder / name, buffer.getvalue())
-    shows = [index.classes[k] for k in np.flatnonzero(entry.labels)]
-    titles = ", ".join(tile.title for tile in tiles)
-    return Picture(
-        source=f"{folder.name}/{name}",
-        alt=f"Image {entry.id} in {len(tiles)} pictures from left to right: {titles}.",
-        caption=f"{entry.id}: {', '.join(shows)}",
-        width=round(panel.width * _SHOWN),
-    )
+def _shown(
+    index: Index,
+    maps: Maps,
+    splits: Mapping[str, list[Entry]],
+    options: ReportOptions,
+    affinity_of: AffinityOf,
+) -> Iterator[Shown]:
+    """The images of the browser, some of them with their affinity."""
+    for split, entries in splits.items():
+        chosen = choose(entries, options.gallery)
+        asked = {entry.id for entry in choose(chosen, options.affinities)}
+        for entry in progress(chosen, f"pictures {split}", len(chosen)):
+            photo = entry.photograph()
+            affinity = affinity_of(photo) if entry.id in asked else None
+            yield show(entry, photo, maps, index, affinity)
 
 
-def _plots(*, scored: bool) -> list[Picture]:
+def _affinity_of(weights: Path, runtime: Runtime) -> AffinityOf:
+    """From a photograph to the network's affinity; the network is loaded when it is first asked."""
+
+    @functools.cache
+    def network() -> "AuxSegNet":
+        from auxseg.nn.weights import load_network  # here: a page without affinities needs no torch
+
+        loaded, _ = load_network(weights)
+        place(loaded, runtime)
+        return loaded
+
+    def affinity_of(photo: np.ndarray) -> AffinityMap | None:
+        from auxseg.nn.inference import dense_affinity
+
+        small = fit(photo, scaled_size(photo.shape[:2], _AFFINITY_SIDE))
+        found = dense_affinity(network(), small)
+        return None if found is None else coarse_affinity(*found)
+
+    return affinity_of
+
+
+def _write_pictures(folder: Path, browser: Gallery) -> None:
+    """Write the pictures that the page does not hold, into an emptied folder."""
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    for name, content in browser.files.items():
+        write_atomically(folder / name, content)
+
+
+def _plots(drawn: Mapping[str, bytes], *, scored: bool) -> list[Picture]:
     """The plots with something in them."""
     names = list(_PLOTS) if scored else ["losses"]
-    return [Picture(f"plots/{name}.png", *_PLOTS[name]) for name in names]
+    return [
+        Picture(data_url(drawn[name], ".png"), f"plots/{name}.png", *_PLOTS[name]) for name in names
+    ]

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "training": {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
-    "report": {"report", "datasets", "description", "errors", "store"},
+    "report": {"report", "datasets", "description", "errors", "images", "metrics", "store"},
 }
 
 

@@ -392,12 +392,12 @@ def test_another_run_is_apart_from_the_finished_one(finished):
     assert plan(finished, run="second") == sorted(ALL_JOBS)
 
 
-def test_the_report_of_snakemake_shows_metrics_curves_and_panels_with_captions(finished):
+def test_the_report_of_snakemake_shows_page_metrics_curves_and_panels_with_captions(finished):
     done = snakemake(finished, "--report", "page.html")
     assert done.returncode == 0, done.stderr
     page = (finished / "page.html").read_text(encoding="utf-8")
     categories = json.loads(re.search(r"var categories = (\{.*?\});", page)[1])
-    assert list(categories) == ["Metrics", "Curves", "Panels"]
+    assert list(categories) == ["Report", "Metrics", "Curves", "Panels"]
     assert "an ignored pixel counts as missed" in page
 
 

@@ -49,13 +49,19 @@ rule report:
         saliency="<run>/saliency.h5",
         classifier_history="<run>/classifier/history.csv",
         cam=fused("<run>/cam.h5"),
+        weights=final_weights,
         histories=every_round("<run>/round{round}/history.csv"),
         predictions=every_round("<run>/round{round}/predictions.h5"),
         labels=every_labelled_round("<run>/round{round}/labels.h5"),
         metrics=every_labelled_round("<run>/round{round}/metrics.csv"),
         per_class=every_labelled_round("<run>/round{round}/per_class.csv"),
     output:
-        page="<run>/report/index.html",
+        page=report(
+            "<run>/report/index.html",
+            category="Report",
+            caption="../report/page.rst",
+            labels={"page": "figures and pictures"},
+        ),
         metrics=report(
             "<run>/report/metrics.csv",
             category="Metrics",
@@ -99,9 +105,9 @@ rule report:
         "<benchmarks>/report.tsv"
     conda:
         "../../envs/auxseg-cpu.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(6000),
         runtime=60,
         gpu=0,
     params:
@@ -112,4 +118,4 @@ rule report:
     shell:
         "auxseg report --folder {params.folder:q} --rounds {params.rounds}"
         " --labelled-rounds {params.labelled_rounds} --page {output.page}"
-        " --options {params.options:q} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from auxseg.report import tables
-from auxseg.report.page import Page, PanelGroup, Picture, render
+from auxseg.report.page import Page, Picture, render
 from auxseg.report.provenance import Origin, configuration, supervision
 
 COLUMNS = ["subject", "split", "scales", "flip", "crf", "images", "metric", "value"]
@@ -47,8 +47,10 @@ def page(**changes) -> Page:
         "per_class_columns": ["predictions 0, val"],
         "per_class": [("cat", ["51.2"])],
         "supervision": [("Image labels", "From a table.")],
-        "plots": [Picture("plots/losses.png", "Lines.", "Losses.")],
-        "panels": [PanelGroup("val", [Picture("panels/a.png", "Tiles.", "a: cat", 700)])],
+        "plots": [Picture("data:,", "plots/losses.png", "Lines.", "Losses.")],
+        "gallery": '{"classes": [], "images": []}',
+        "shown": 1,
+        "pictured": 3,
         "origins": [Origin("cam", "cam.h5", {"flip": True}, "today, auxseg 1")],
         "version": "1",
     }
@@ -107,20 +109,27 @@ def test_classes_ids_titles_and_options_are_escaped():
     hostile = page(
         title="<b>bold</b>",
         classes=["<b>", "dog"],
-        panels=[PanelGroup("val", [Picture("panels/a.png", '"><script>', "<i>: cat", 1)])],
+        plots=[Picture("data:,", "plots/losses.png", '"><script>', "<i>: cat")],
         origins=[Origin("cam", "cam.h5", {"key": "</pre><script>"})],
     )
     markup = render(hostile)
     assert "<b>" not in markup
     assert "<i>" not in markup
-    assert "<script>" not in markup
+    assert markup.count("<script>") == 1  # the page's own
     assert "&lt;b&gt;" in markup
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_every_picture_has_an_alternative_text():
     markup = render(page())
-    assert not re.search(r"https?://|<script|<link", markup)
-    assert len(re.findall(r"<img [^>]*alt=\"[^\"]+\"", markup)) == markup.count("<img") == 2
+    assert not re.search(r"https?://|<script src|<link", markup)
+    drawn, _ = markup.split('<dialog id="viewer"')
+    assert len(re.findall(r"<img [^>]*alt=\"[^\"]+\"", drawn)) == drawn.count("<img") == 1
+
+
+def test_a_page_without_pictures_has_no_browser():
+    markup = render(page(shown=0))
+    assert "<script" not in markup
+    assert 'id="pictures"' not in markup
 
 
 def test_the_page_shows_each_artifacts_options_as_yaml():

@@ -1,0 +1,48 @@
+"""A network's affinity, coarse enough for a page: what each position is averaged with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_QUERIES_A_SIDE = 20
+_KEYS_A_SIDE = 40
+
+
+@dataclass(frozen=True)
+class AffinityMap:
+    """Rows of an affinity.
+
+    Attributes:
+        queries: (rows, columns) of the positions that can be asked for.
+        keys: (rows, columns) of the positions that answer.
+        values: (queries, keys) uint8; of each query the strongest key is 255.
+    """
+
+    queries: tuple[int, int]
+    keys: tuple[int, int]
+    values: np.ndarray
+
+
+def coarse_affinity(affinity: np.ndarray, grid: tuple[int, int]) -> AffinityMap:
+    """Every few positions' rows, means over neighbouring positions.
+
+    Args:
+        affinity: (N, N) float in [0, 1]; row i says what position i is averaged with.
+        grid: (rows, columns) of the positions, N = rows * columns.
+    """
+    rows, columns = grid
+    step = -(-max(grid) // _QUERIES_A_SIDE)
+    queries = np.arange(rows * columns).reshape(grid)[step // 2 :: step, step // 2 :: step]
+    asked = affinity[queries.ravel()].reshape(-1, rows, columns)
+
+    pool = -(-max(grid) // _KEYS_A_SIDE)
+    padded = np.pad(asked, ((0, 0), (0, -rows % pool), (0, -columns % pool)), mode="edge")
+    blocks = padded.reshape(len(asked), -(-rows // pool), pool, -(-columns // pool), pool)
+    means = blocks.mean(axis=(2, 4))  # (queries, key rows, key columns)
+    strongest = means.max(axis=(1, 2), keepdims=True).clip(1e-12)
+    values = np.rint(255 * means / strongest).astype(np.uint8)
+    return AffinityMap(
+        (queries.shape[0], queries.shape[1]),
+        (means.shape[1], means.shape[2]),
+        values.reshape(len(asked), -1),
+    )
