@@ -64,20 +64,23 @@ def predict_photographs(
 ) -> None:
     """Segment photographs, and say what each shows."""
     from auxseg.config import parse_stage_options
+    from auxseg.crf import workers_beside
     from auxseg.photographs import find_photographs, segment_photographs
     from auxseg.runtime import Runtime
     from auxseg.segmenter import load_segmenter
 
     found = find_photographs(photographs, output)
+    section = cast("PredictOptions", parse_stage_options("predict", options))
     segmenter = load_segmenter(
         weights,
-        cast("PredictOptions", parse_stage_options("predict", options)),
+        section,
         multiscale=tta,
         use_crf=crf,
         longest_side=longest_side,
         runtime=Runtime(threads, device),
     )
-    for result in segment_photographs(segmenter, found, output, threads if crf else 1):
+    used = [section.crf] if crf else []
+    for result in segment_photographs(segmenter, found, output, workers_beside(threads, *used)):
         shown = ", ".join(f"{c['class']} {c['share']:.0%}" for c in result["found"])
         print(f"{result['photograph']}: {shown or 'background alone'}")
     print(f"masks, overlays and segmentation.json: {output}")

@@ -14,8 +14,7 @@ from auxseg.datasets.folder import SUFFIXES
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError, listing
 from auxseg.images import read_image
-from auxseg.ops.crf import Kernels
-from auxseg.ops.postprocess import label_photograph
+from auxseg.ops.postprocess import Sharpen, label_photograph
 from auxseg.parallel import process_map
 from auxseg.pictures import palette_picture, write_png
 from auxseg.report.palette import overlay_classes
@@ -83,7 +82,7 @@ def segment_photographs(
     """
     faults: list[str] = []
     finish = partial(
-        _finish, folder, segmenter.classes, segmenter.palette, kernels=segmenter.kernels
+        _finish, folder, segmenter.classes, segmenter.palette, sharpen=segmenter.sharpen
     )
     done = process_map(finish, _jobs(segmenter, photographs, faults), workers)
     results = list(progress(done, "segment", len(photographs)))
@@ -125,10 +124,10 @@ def _finish(
     small: np.ndarray,
     probabilities: np.ndarray,
     *,
-    kernels: Kernels | None,
+    sharpen: Sharpen | None,
 ) -> dict[str, Any]:
     """Label one photograph, write its pictures, and say what it shows."""
-    label = label_photograph(small, probabilities, image.shape[:2], kernels)
+    label = label_photograph(small, probabilities, image.shape[:2], sharpen)
     mask, overlay = f"{name}.png", f"{name}_overlay.jpg"
     write_png(palette_picture(label, palette), folder / mask)
     buffer = io.BytesIO()

@@ -37,18 +37,15 @@ class Runtime:
     devices: int = 1
 
 
-def place(network: "nn.Module", runtime: Runtime, *, shares_cores: bool = False) -> None:
-    """Move a network to the device that Fabric chooses, channels last; set torch's threads.
+def place(network: "nn.Module", runtime: Runtime) -> None:
+    """Move a network, in place, to the device that Fabric chooses, channels last.
 
-    Args:
-        network: moved in place.
-        runtime: threads and device.
-        shares_cores: the cores also do other work meanwhile; torch's threads wait by spinning,
-            which would slow that down, so it gets half of them.
+    It computes on all of the runtime's threads, also where processes for what follows it share the
+    cores: these have less to do, and fewer threads made the whole a sixth slower.
     """
     import torch  # here, so that stages without a network start without it
 
-    torch.set_num_threads(max(1, runtime.threads // 2) if shares_cores else runtime.threads)
+    torch.set_num_threads(runtime.threads)
     network.to(make_fabric(runtime).device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from auxseg.config import PredictOptions
+from auxseg.crf import segmentation_crf
 from auxseg.datasets.palette import Palette
 from auxseg.images import fit, scaled_size
-from auxseg.nn.inference import class_probabilities
+from auxseg.nn.inference import class_probabilities, device_of
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
-from auxseg.ops.crf import Kernels
-from auxseg.ops.postprocess import label_photograph
+from auxseg.ops.postprocess import Sharpen, label_photograph
 from auxseg.runtime import Runtime, place
 
 
@@ -26,7 +26,7 @@ class Segmenter:
         longest_side: larger photographs are scaled down to it for the network, pixels.
         scales: that probabilities are averaged over.
         flip: average with the mirrored photograph.
-        kernels: of the dense CRF; None leaves it out.
+        sharpen: the dense CRF; None leaves it out.
     """
 
     network: AuxSegNet
@@ -35,12 +35,12 @@ class Segmenter:
     longest_side: int
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
-    kernels: Kernels | None = None
+    sharpen: Sharpen | None = None
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Photograph (H, W, 3) uint8 RGB to (H, W) uint8: 0 background, k + 1 = class k."""
         small, probabilities = self.probabilities(image)
-        return label_photograph(small, probabilities, image.shape[:2], self.kernels)
+        return label_photograph(small, probabilities, image.shape[:2], self.sharpen)
 
     def probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the network sees of a photograph, and what it says of it, before any CRF.
@@ -83,7 +83,7 @@ def load_segmenter(
     """
     options = options or PredictOptions()
     network, description = load_network(weights)
-    place(network, runtime or Runtime(), shares_cores=use_crf)
+    place(network, runtime or Runtime())
     return Segmenter(
         network,
         tuple(description["classes"]),
@@ -91,5 +91,5 @@ def load_segmenter(
         longest_side or description["longest_side"],
         options.scales if multiscale else (1.0,),
         multiscale and options.flip,
-        Kernels(**options.crf.model_dump()) if use_crf else None,
+        segmentation_crf(options.crf, device_of(network)) if use_crf else None,
     )

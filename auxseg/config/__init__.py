@@ -18,7 +18,9 @@ from auxseg.config.labels import (
     CamOptions,
     PredictOptions,
     RefineOptions,
+    SaliencyCrfOptions,
     SeedOptions,
+    SegmentationCrfOptions,
 )
 from auxseg.config.parse import parse_config, parse_stage_options, schema, to_json
 from auxseg.config.training import (
@@ -48,8 +50,10 @@ __all__ = [
     "PredictOptions",
     "RefineOptions",
     "ReportOptions",
+    "SaliencyCrfOptions",
     "SaliencyOptions",
     "SeedOptions",
+    "SegmentationCrfOptions",
     "ShapesOptions",
     "TrainJob",
     "TrainOptions",

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from auxseg.config.base import Scales, Section, Threshold
 
+CrfEngine = Literal["pydensecrf", "torch"]
+
 
 class CamOptions(Section):
     """Class activation maps, of the classifier or of any other method."""
@@ -62,6 +64,11 @@ class SeedOptions(FusionOptions):
 class SaliencyCrfOptions(Section):
     """The two-label dense CRF that sharpens refined saliency (docs/method.md, 4)."""
 
+    engine: CrfEngine = Field(
+        "pydensecrf",
+        description="pydensecrf, in processes beside the network, or torch, where the network "
+        "computes: for a GPU",
+    )
     iterations: int = Field(1, ge=1, le=50, description="mean-field iterations")
     temperature: float = Field(1.05, gt=0, description="tau of the unary term")
     gaussian_sxy: float = Field(3, gt=0, description="smoothness kernel, pixels")
@@ -74,6 +81,11 @@ class SaliencyCrfOptions(Section):
 class SegmentationCrfOptions(Section):
     """The dense CRF on class probabilities (docs/method.md, 5)."""
 
+    engine: CrfEngine = Field(
+        "pydensecrf",
+        description="pydensecrf, in processes beside the network, or torch, where the network "
+        "computes: for a GPU",
+    )
     iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
     gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")
     gaussian_compat: float = Field(3, ge=0, description="smoothness weight")

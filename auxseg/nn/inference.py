@@ -39,7 +39,7 @@ def average_maps(
     Returns:
         (K, height, width) float32.
     """
-    device = next(backbone.parameters()).device
+    device = device_of(backbone)
     pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
     total: Tensor | float = 0.0
     for scale in scales:
@@ -49,6 +49,11 @@ def average_maps(
         mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
         total = total + mean
     return torch.as_tensor(total / len(scales)).cpu().numpy()
+
+
+def device_of(network: torch.nn.Module) -> torch.device:
+    """Where a network computes."""
+    return next(network.parameters()).device
 
 
 def refined_maps(
@@ -117,7 +122,7 @@ def dense_affinity(
         (N, N) float32, whose row i says what position i is averaged with, and the (rows, columns)
         of the N positions.
     """
-    device = next(network.parameters()).device
+    device = device_of(network)
     pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
     outputs = network(normalise(pixels, network.backbone))
     if outputs.affinity is None:

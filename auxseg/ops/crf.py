@@ -1,70 +1,30 @@
 """Dense conditional random fields (Krähenbühl & Koltun 2011) on saliency and segmentation."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from pydensecrf.densecrf import DenseCRF2D
 
+from auxseg.ops.kernels import Kernels
+
+Inference = Callable[[np.ndarray, np.ndarray, Kernels], np.ndarray]
+"""From image, unary energies and kernels to marginals."""
+
 _SMALLEST = 1e-5
+_IMPROBABLE = 0.05  # a label below it everywhere is left out; benchmarks/crf.md has what it costs
 
 
-@dataclass(frozen=True)
-class Kernels:
-    """What pulls neighbouring pixels together, and how often.
-
-    Attributes:
-        iterations: of mean-field inference.
-        gaussian_sxy, gaussian_compat: width in pixels and weight of the smoothness kernel.
-        bilateral_sxy, bilateral_srgb, bilateral_compat: widths in pixels and in grey levels, and
-            weight of the appearance kernel.
-    """
-
-    iterations: int
-    gaussian_sxy: float
-    gaussian_compat: float
-    bilateral_sxy: float
-    bilateral_srgb: float
-    bilateral_compat: float
-
-
-def refine_saliency(
-    image: np.ndarray, saliency: np.ndarray, kernels: Kernels, *, temperature: float
-) -> np.ndarray:
-    """Sharpen saliency along the image's edges (docs/method.md, 4).
-
-    The unary of either label is -log p / (tau * sigmoid(p)), p being its probability.
+def marginals(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.ndarray:
+    """Mean-field marginals by pydensecrf, on one core.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        saliency: (H, W) float in [0, 1].
-        kernels: pairwise terms and iterations.
-        temperature: tau.
-
-    Returns:
-        (H, W) float32 in [0, 1], the marginal of "salient".
-    """
-    both = np.stack((1.0 - saliency, saliency)).clip(_SMALLEST, 1.0)  # (2, H, W)
-    unary = -np.log(both) * (1.0 + np.exp(-both)) / temperature
-    return _marginals(image, unary, kernels)[1]
-
-
-def refine_segmentation(
-    image: np.ndarray, probabilities: np.ndarray, kernels: Kernels
-) -> np.ndarray:
-    """Sharpen a segmentation along the image's edges (docs/method.md, 5).
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        probabilities: (K, H, W) float in [0, 1], adding up to 1 over K labels.
+        unary: (K, H, W) float energies.
         kernels: pairwise terms and iterations.
 
     Returns:
-        (K, H, W) float32 in [0, 1], the labels' marginals.
+        (K, H, W) float32 in [0, 1], adding up to 1 over K.
     """
-    return _marginals(image, -np.log(probabilities.clip(_SMALLEST, 1.0)), kernels)
-
-
-def _marginals(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.ndarray:
     labels, height, width = unary.shape
     field = DenseCRF2D(width, height, labels)
     field.setUnaryEnergy(np.ascontiguousarray(unary.reshape(labels, -1), dtype=np.float32))
@@ -76,3 +36,68 @@ def _marginals(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.nda
         compat=kernels.bilateral_compat,
     )
     return np.array(field.inference(kernels.iterations)).reshape(unary.shape)
+
+
+def refine_saliency(
+    image: np.ndarray,
+    saliency: np.ndarray,
+    kernels: Kernels,
+    *,
+    temperature: float,
+    infer: Inference = marginals,
+) -> np.ndarray:
+    """Sharpen saliency along the image's edges (docs/method.md, 4).
+
+    The unary of either label is -log p / (tau * sigmoid(p)), p being its probability.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        saliency: (H, W) float in [0, 1].
+        kernels: pairwise terms and iterations.
+        temperature: tau.
+        infer: what computes the marginals.
+
+    Returns:
+        (H, W) float32 in [0, 1], the marginal of "salient".
+    """
+    both = np.stack((1.0 - saliency, saliency)).clip(_SMALLEST, 1.0)  # (2, H, W)
+    unary = -np.log(both) * (1.0 + np.exp(-both)) / temperature
+    return infer(image, unary, kernels)[1]
+
+
+def refine_segmentation(
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    kernels: Kernels,
+    *,
+    infer: Inference = marginals,
+) -> np.ndarray:
+    """Sharpen a segmentation along the image's edges (docs/method.md, 5).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        probabilities: (K, H, W) float in [0, 1], adding up to 1 over K labels.
+        kernels: pairwise terms and iterations.
+        infer: what computes the marginals.
+
+    Returns:
+        (K, H, W) float32 in [0, 1], the labels' marginals.
+    """
+    if len(probabilities) == 1:
+        return np.ones_like(probabilities, dtype=np.float32)
+    return infer(image, -np.log(probabilities.clip(_SMALLEST, 1.0)), kernels)
+
+
+def labels_that_matter(probabilities: np.ndarray) -> np.ndarray:
+    """Which labels a CRF has to tell apart: its time grows with their number.
+
+    Args:
+        probabilities: (K, H, W) float in [0, 1].
+
+    Returns:
+        The indices, ascending, of labels that are the most probable ones somewhere, or not quite
+        improbable.
+    """
+    highest = probabilities.reshape(len(probabilities), -1).max(axis=1)
+    somewhere = np.bincount(probabilities.argmax(axis=0).ravel(), minlength=len(probabilities)) > 0
+    return np.flatnonzero(somewhere | (highest >= _IMPROBABLE))

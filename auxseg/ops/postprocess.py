@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 
 from auxseg.datasets.record import IGNORE
-from auxseg.ops.crf import Kernels, refine_segmentation
+from auxseg.ops.crf import labels_that_matter
 from auxseg.ops.fusion import fuse
 from auxseg.ops.own_segmentation import most_probable, share_with_saliency
 from auxseg.ops.saliency import to_bytes
 
 Sharpen = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From an image and its saliency to sharper saliency."""
+"""From an image and its saliency, or probabilities of labels, to sharper ones: a CRF."""
 
 
 def label_by_cam(
@@ -60,7 +60,7 @@ def label_by_segmentation(
     *,
     saliency_share: float,
     min_confidence: float,
-    kernels: Kernels | None,
+    sharpen_labels: Sharpen | None,
     sharpen: Sharpen | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels by the network's segmentation, and refined saliency: (H, W) uint8 both.
@@ -72,40 +72,40 @@ def label_by_segmentation(
         saliency: (H, W) float32 in [0, 1], before the CRF.
         saliency_share: of saliency in telling objects from background.
         min_confidence: labels less probable are ignored.
-        kernels: of the segmentation's CRF; None leaves it out.
+        sharpen_labels: the segmentation's CRF; None leaves it out.
         sharpen: the saliency's CRF; None leaves it out.
     """
     shared = share_with_saliency(probabilities, saliency, saliency_share)
-    if kernels is not None:
-        shared = refine_segmentation(image, shared, kernels)
+    if sharpen_labels is not None:
+        shared = sharpen_labels(image, shared)
     refined = saliency if sharpen is None else sharpen(image, saliency)
     return most_probable(shared, classes, min_confidence), to_bytes(refined)
 
 
 def segment_image(
     image: np.ndarray,
-    single: np.ndarray,
-    averaged: np.ndarray,
+    planes: np.ndarray,
+    probabilities: np.ndarray,
     labels: np.ndarray,
-    kernels: Kernels | None,
+    sharpen: Sharpen | None,
 ) -> np.ndarray:
     """All variants of one image's segmentation, (V, H, W) uint8.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        single: (H, W) uint8, which of the L labels, at scale 1.
-        averaged: (L, H, W) float32 probabilities, averaged over scales.
-        labels: (L,) uint8, the labels that were told apart: 0 background, k + 1 = class k.
-        kernels: of the CRF; None leaves its variant out.
+        planes: (2, H, W) uint8, the variants without CRF.
+        probabilities: (L, H, W) float32, averaged over scales, of the labels that matter.
+        labels: (L,) uint8, which these are: 0 background, k + 1 = class k.
+        sharpen: the CRF; None leaves its variant out.
     """
-    planes = [single, averaged.argmax(axis=0)]
-    if kernels is not None:
-        planes.append(refine_segmentation(image, averaged, kernels).argmax(axis=0))
-    return labels[np.stack(planes)]
+    if sharpen is None:
+        return planes
+    sharpened = labels[sharpen(image, probabilities).argmax(axis=0)]
+    return np.concatenate((planes, sharpened[None]))
 
 
 def label_photograph(
-    image: np.ndarray, probabilities: np.ndarray, size: tuple[int, int], kernels: Kernels | None
+    image: np.ndarray, probabilities: np.ndarray, size: tuple[int, int], sharpen: Sharpen | None
 ) -> np.ndarray:
     """The segmentation of a photograph that a network saw scaled down, (height, width) uint8.
 
@@ -113,13 +113,16 @@ def label_photograph(
         image: (h, w, 3) uint8 RGB, as the network saw it.
         probabilities: (C + 1, h, w) float32 in [0, 1].
         size: (height, width) of the photograph.
-        kernels: of the CRF, on the scaled-down image; None leaves it out.
+        sharpen: the CRF, on the scaled-down image; None leaves it out.
     """
-    if kernels is not None:
-        probabilities = refine_segmentation(image, probabilities, kernels)
+    labels = labels_that_matter(probabilities)
+    probabilities = probabilities[labels]
+    if sharpen is not None:
+        probabilities = sharpen(image, probabilities)
     best = np.full(size, -1.0, dtype=np.float32)
     label = np.zeros(size, dtype=np.uint8)
-    for index, plane in enumerate(probabilities):  # one by one: all at full size fill the memory
+    # One by one: all at full size would fill the memory.
+    for index, plane in zip(labels, probabilities, strict=True):
         enlarged = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
         label[enlarged > best] = index
         np.maximum(best, enlarged, out=best)

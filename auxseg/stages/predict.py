@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from auxseg.config import PredictOptions, to_json
+from auxseg.crf import segmentation_crf, workers_beside
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.nn.inference import class_probabilities
+from auxseg.nn.inference import class_probabilities, device_of
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
-from auxseg.ops.crf import Kernels
+from auxseg.ops.crf import labels_that_matter
 from auxseg.ops.own_segmentation import share_with_saliency
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
@@ -55,13 +56,14 @@ def run(
         join_shards(predictions, header, shard, entries)
         return
     network, _ = load_network(weights, table.classes)
-    place(network, runtime, shares_cores=options.use_crf)
+    place(network, runtime)
     with MapWriter(predictions, header, shard=shard) as writer:
         missing = writer.missing(entries)
-        workers = runtime.threads if options.use_crf else 1
+        used = [options.crf] if options.use_crf else []
+        workers = workers_beside(runtime.threads, *used)
         jobs = _jobs(network, [entries[i] for i in missing], options, known_classes)
-        kernels = Kernels(**options.crf.model_dump()) if options.use_crf else None
-        segment = partial(segment_image, kernels=kernels)
+        crf = segmentation_crf(options.crf, device_of(network)) if options.use_crf else None
+        segment = partial(segment_image, sharpen=crf)
         done = zip(missing, process_map(segment, jobs, workers), strict=True)
         for image_id, planes in progress(done, "predict", len(missing)):
             writer.put(image_id, planes)
@@ -96,6 +98,8 @@ def _jobs(
         image = entry.photograph()
         own = entry.labels if known_classes else np.ones_like(entry.labels)
         labels = np.flatnonzero([True, *own])
-        single = probabilities(image, labels, (1.0,), False).argmax(axis=0)
+        single = probabilities(image, labels, (1.0,), False)
         averaged = probabilities(image, labels, options.scales, options.flip)
-        yield image, single.astype(np.uint8), averaged, labels.astype(np.uint8)
+        planes = labels[np.stack([single.argmax(axis=0), averaged.argmax(axis=0)])]
+        kept = labels_that_matter(averaged)
+        yield image, planes.astype(np.uint8), averaged[kept], labels[kept].astype(np.uint8)

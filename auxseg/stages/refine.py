@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from auxseg.config import RefineOptions, to_json
+from auxseg.crf import CrfOptions, saliency_crf, segmentation_crf, workers_beside
 from auxseg.datasets.index_file import Entry, read_index
 from auxseg.errors import UserError
-from auxseg.nn.inference import average_maps, refined_maps, softmax_of_first
+from auxseg.nn.inference import average_maps, device_of, refined_maps, softmax_of_first
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.cam import normalise_cam
-from auxseg.ops.crf import Kernels, refine_saliency
 from auxseg.ops.postprocess import label_by_cam, label_by_segmentation
 from auxseg.ops.saliency import from_bytes
 from auxseg.parallel import process_map
@@ -70,9 +70,10 @@ def run(
     ):
         unsettled = {*writer.missing(entries), *saliencies.missing(entries)}
         missing = [image_id for image_id in entries if image_id in unsettled]
-        workers = runtime.threads if _has_crf(options) else 1
+        workers = workers_beside(runtime.threads, *_crfs(options))
         jobs = _jobs(network, [entries[i] for i in missing], coarse, options)
-        done = zip(missing, process_map(_label(options), jobs, workers), strict=True)
+        label_image = _label(options, device_of(network))
+        done = zip(missing, process_map(label_image, jobs, workers), strict=True)
         for image_id, (label, salient) in progress(done, "refine", len(missing)):
             writer.put(image_id, label)
             saliencies.put(image_id, salient)
@@ -88,33 +89,37 @@ def _network(
             f"CAMs to refine; use 'all' or 'seg+cls', set refine.labels_from to 'segmentation', or "
             f"rounds to 1."
         )
-    place(network, runtime, shares_cores=_has_crf(options))
+    place(network, runtime)
     return network
 
 
-def _has_crf(options: RefineOptions) -> bool:
-    by_segmentation = options.labels_from == "segmentation" and options.segmentation.use_crf
-    return options.use_crf or by_segmentation
+def _crfs(options: RefineOptions) -> list[CrfOptions]:
+    """Those that are used."""
+    used: list[CrfOptions] = [options.crf] if options.use_crf else []
+    if options.labels_from == "segmentation" and options.segmentation.use_crf:
+        used.append(options.segmentation.crf)
+    return used
 
 
-def _label(options: RefineOptions) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+def _label(
+    options: RefineOptions, device: torch.device
+) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """From what `_jobs` gives for an image to its label and saliency, by the options' constants."""
-    kernels = Kernels(**options.crf.model_dump(exclude={"temperature"}))
-    sharpen = partial(refine_saliency, kernels=kernels, temperature=options.crf.temperature)
+    sharpen = saliency_crf(options.crf, device) if options.use_crf else None
     if options.labels_from != "segmentation":
         return partial(
             label_by_cam,
             cam_threshold=options.cam_threshold,
             saliency_threshold=options.saliency_threshold,
-            sharpen=sharpen if options.use_crf else None,
+            sharpen=sharpen,
         )
     own = options.segmentation
     return partial(
         label_by_segmentation,
         saliency_share=own.saliency_share,
         min_confidence=own.min_confidence,
-        kernels=Kernels(**own.crf.model_dump()) if own.use_crf else None,
-        sharpen=sharpen if options.use_crf else None,
+        sharpen_labels=segmentation_crf(own.crf, device) if own.use_crf else None,
+        sharpen=sharpen,
     )
 
 

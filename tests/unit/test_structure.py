@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "auxseg"
 MAY_IMPORT = {
     "store": {"store", "errors"},
     "ops": {"ops", "datasets.record"},
-    "nn": {"nn", "errors", "store", "description"},  # the last two for files of weights
+    "nn": {"nn", "errors", "ops.kernels", "store", "description"},  # the last two for weights
     "config": {"config", "errors"},
     "datasets": {"datasets", "config", "errors", "images", "store"},
     "training": {

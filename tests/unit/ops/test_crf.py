@@ -1,6 +1,7 @@
 import numpy as np
 
-from auxseg.ops.crf import Kernels, refine_saliency, refine_segmentation
+from auxseg.ops.crf import labels_that_matter, refine_saliency, refine_segmentation
+from auxseg.ops.kernels import Kernels
 
 SALIENCY = Kernels(
     iterations=5,
@@ -59,3 +60,25 @@ def test_certain_probabilities_of_zero_and_one_stay_finite():
     saliency[:, :4] = 1.0
 
     assert np.isfinite(refine_saliency(image, saliency, SALIENCY, temperature=1.05)).all()
+
+
+def test_labels_matter_that_win_somewhere_or_are_not_improbable():
+    probabilities = np.full((5, 2, 3), 0.01, dtype=np.float32)
+    probabilities[1] = 0.9
+    probabilities[3, 0, 0] = 0.06
+    probabilities[4, 1, 2] = 0.91
+
+    assert labels_that_matter(probabilities).tolist() == [1, 3, 4]
+
+
+def test_the_most_probable_label_matters_however_improbable():
+    probabilities = np.full((90, 2, 2), 1 / 90, dtype=np.float32)
+    probabilities[7] += 0.001
+
+    assert labels_that_matter(probabilities).tolist() == [7]
+
+
+def test_one_label_alone_needs_no_neighbours():
+    image = half_red_half_blue(8)
+
+    assert (refine_segmentation(image, np.ones((1, 8, 8)), SEGMENTATION) == 1).all()

@@ -102,3 +102,15 @@ def test_a_photograph_alone_is_segmented_as_in_its_data_set(finished):
         for entry in entries:
             single = maps.read(entry.id)[0]
             assert np.array_equal(segmenter(entry.photograph()), single)
+
+
+def test_torchs_crf_predicts_what_pydensecrf_does(finished, tmp_path):
+    predict_round(finished, tmp_path / "p.h5", crf={"engine": "torch"})
+
+    with (
+        MapReader(tmp_path / "p.h5") as ours,
+        MapReader(finished / "round0/predictions.h5") as theirs,
+    ):
+        assert ours.ids() == theirs.ids()
+        for image_id in ours.ids():
+            assert (ours.read(image_id) == theirs.read(image_id)).mean() > 0.999

@@ -129,3 +129,15 @@ def test_maps_do_not_depend_on_the_number_of_processes(finished, tmp_path):
 
     for name in ("labels.h5", "saliency.h5"):
         assert content(tmp_path / "one" / name) == content(finished / "round1" / name)
+
+
+def test_torchs_crf_refines_as_pydensecrf_does(finished, tmp_path):
+    refine_round(finished, tmp_path, crf={"engine": "torch"})
+
+    with (
+        MapReader(tmp_path / "saliency.h5") as ours,
+        MapReader(finished / "round1/saliency.h5") as theirs,
+    ):
+        for image_id in theirs.ids():
+            difference = ours.read(image_id).astype(int) - theirs.read(image_id)
+            assert np.abs(difference).max() <= 1

@@ -1,0 +1,54 @@
+"""The dense CRF that a configuration asks for."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from auxseg.config import SaliencyCrfOptions, SegmentationCrfOptions
+from auxseg.ops.crf import Inference, marginals, refine_saliency, refine_segmentation
+from auxseg.ops.kernels import Kernels
+from auxseg.ops.postprocess import Sharpen
+
+if TYPE_CHECKING:
+    import torch
+
+CrfOptions = SaliencyCrfOptions | SegmentationCrfOptions
+_OWN_KEYS = {"engine", "temperature"}  # the others are the kernels'
+
+
+def saliency_crf(options: SaliencyCrfOptions, device: "torch.device") -> Sharpen:
+    """From an image and saliency to sharper saliency; engine torch computes on `device`."""
+    return partial(
+        refine_saliency,
+        kernels=_kernels(options),
+        temperature=options.temperature,
+        infer=_inference(options, device),
+    )
+
+
+def segmentation_crf(options: SegmentationCrfOptions, device: "torch.device") -> Sharpen:
+    """From an image and probabilities to sharper ones; engine torch computes on `device`."""
+    return partial(
+        refine_segmentation, kernels=_kernels(options), infer=_inference(options, device)
+    )
+
+
+def workers_beside(threads: int, *used: CrfOptions) -> int:
+    """Processes for what follows the network: engine pydensecrf alone has work for them.
+
+    Args:
+        threads: the cores there are.
+        used: the CRFs that follow.
+    """
+    return threads if any(options.engine == "pydensecrf" for options in used) else 1
+
+
+def _kernels(options: CrfOptions) -> Kernels:
+    return Kernels(**options.model_dump(exclude=_OWN_KEYS))
+
+
+def _inference(options: CrfOptions, device: "torch.device") -> Inference:
+    if options.engine == "pydensecrf":
+        return marginals
+    from auxseg.nn import mean_field  # here: the other engine needs no torch
+
+    return partial(mean_field.marginals, device=device)
