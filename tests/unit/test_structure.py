@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "nn": {"nn", "errors", "store", "description"},  # the last two for files of weights
     "config": {"config", "errors"},
     "datasets": {"datasets", "config", "errors", "images", "store"},
+    "download": {"download", "datasets", "errors", "runtime", "store"},
     "training": {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
