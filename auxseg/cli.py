@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auxseg import __version__
+from auxseg.download.archives import ARCHIVES
 from auxseg.errors import UserError, disk_fault, out_of_memory
 from auxseg.photograph_command import predict_photographs
 from auxseg.stage_command import stage_command
@@ -102,6 +103,28 @@ def main() -> None:
     except Stopped as stopped:
         print(f"auxseg: {stopped}; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + stopped.number)
+
+
+@cli.command()
+@click.argument("dataset", type=click.Choice(list(ARCHIVES)))
+@click.argument("folder", type=click.Path(path_type=Path))
+def download(dataset: str, folder: Path) -> None:
+    r"""Get a public data set from its official servers into FOLDER, as the presets want it.
+
+    \b
+    voc12   PASCAL VOC 2012: VOCdevkit/VOC2012, 2 GB, 4 GB while it is unpacked
+    sbd     adds SBD to it: the list train_aug and SegmentationClassAug/, 0.1 GB (1.5 GB)
+    coco14  MS COCO 2014: train2014/, val2014/, annotations/, 21 GB (27 GB)
+
+    Stopped at any time, the same command goes on from there; of a data set that is there it gets
+    nothing. Archives are checked against their published checksums and deleted once they are
+    unpacked; {archive}.files lists what came of them. An archive that you have already is used if
+    it lies in FOLDER under its published name. Files of a data set that are there with another
+    size are replaced. The terms of the data sets' makers hold.
+    """
+    from auxseg.download.data_sets import download as get
+
+    print(get(dataset, folder))
 
 
 @cli.command("inspect")

@@ -122,3 +122,32 @@ def progress(
         if (due and number < total) or (number == total and last_line):
             print(f"{what}: {number}/{total}", file=sys.stderr, flush=True)
             written = time.monotonic()
+
+
+def byte_progress(
+    chunks: Iterable[bytes], what: str, total: int, *, done: int = 0
+) -> Iterator[bytes]:
+    """Yield chunks of a file as `progress` does items, counting bytes.
+
+    Args:
+        chunks: whose use takes the time.
+        what: is being done.
+        total: bytes, those done before included.
+        done: bytes before these chunks.
+    """
+    if sys.stderr.isatty():
+        bar = tqdm(
+            desc=what, total=total, initial=done, unit="B", unit_scale=True, dynamic_ncols=True
+        )
+        with bar:
+            for chunk in chunks:
+                yield chunk
+                bar.update(len(chunk))
+        return
+    written = time.monotonic()
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if done == total or time.monotonic() - written >= _SECONDS_A_LINE:
+            print(f"{what}: {done / 1e6:,.0f}/{total / 1e6:,.0f} MB", file=sys.stderr, flush=True)
+            written = time.monotonic()

@@ -20,8 +20,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def writing(temporary: Path, final: Path) -> Iterator[None]:
+def writing(temporary: Path, final: Path, *, sync: bool = True) -> Iterator[None]:
     """Let the caller write `temporary`, then rename it to `final`: on disk before and after.
+
+    Args:
+        temporary: beside the final one.
+        final: its folder is made where it is missing.
+        sync: False leaves the disk to the caller, who writes too many files to wait for each.
 
     Raises:
         UserError: the system cannot write it; the half file is removed.
@@ -29,7 +34,10 @@ def writing(temporary: Path, final: Path) -> Iterator[None]:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield
-        replace(temporary, final)
+        if sync:
+            replace(temporary, final)
+        else:
+            temporary.replace(final)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

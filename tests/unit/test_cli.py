@@ -64,6 +64,24 @@ def test_a_missing_file_of_options_is_one_sentence(tmp_path):
     )
 
 
+def test_a_download_that_cannot_begin_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "auxseg.cli", "download", "sbd", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"auxseg: error: {tmp_path}/VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt: no such "
+        f"file; SBD is added to VOC 2012: run `auxseg download voc12 {tmp_path}` first.\n"
+    )
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones():
+    done = CliRunner().invoke(cli, ["download", "voc11", "data"])
+
+    assert done.exit_code == 2
+    assert "'voc11' is not one of 'voc12', 'sbd', 'coco14'" in done.output
+
+
 def test_a_full_memory_is_one_sentence(monkeypatch, capsys):
     def full(**_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")

@@ -1,5 +1,5 @@
 from auxseg import runtime
-from auxseg.runtime import progress
+from auxseg.runtime import byte_progress, progress
 
 
 def test_a_log_says_at_the_end_that_all_is_done(capsys):
@@ -26,3 +26,12 @@ def test_nothing_to_do_says_nothing(capsys):
     assert list(progress([], "cam", 0)) == []
 
     assert capsys.readouterr().err == ""
+
+
+def test_bytes_are_told_as_megabytes(capsys, monkeypatch):
+    monkeypatch.setattr(runtime, "_SECONDS_A_LINE", 0)
+    chunks = [bytes(2_000_000), bytes(1_000_000)]
+
+    assert list(byte_progress(chunks, "a.tar", 5_000_000, done=2_000_000)) == chunks
+
+    assert capsys.readouterr().err == "a.tar: 4/5 MB\na.tar: 5/5 MB\n"

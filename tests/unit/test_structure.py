@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "nn": {"nn", "errors", "ops.kernels", "store", "description"},  # the last two for weights
     "config": {"config", "errors"},
     "datasets": {"datasets", "config", "errors", "images", "store"},
+    "download": {"download", "datasets", "errors", "runtime", "store"},
     "training": {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },

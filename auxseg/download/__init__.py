@@ -1,0 +1,1 @@
+"""Public data sets from their official archives, laid out as the presets want them."""
