@@ -3,9 +3,7 @@
 import importlib
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +12,6 @@ from auxseg.errors import UserError, disk_fault, out_of_memory
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
 from auxseg.stopping import Stopped, stop_on_signals
-
-if TYPE_CHECKING:
-    from auxseg.report.tables import RoundTable
 
 
 class StageGroup(click.Group):
@@ -51,12 +46,9 @@ def cli() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def table(folder: Path) -> None:
     """Print the figures of a finished run in FOLDER (results/{run}) by round."""
-    from auxseg.report.tables import by_round, read_text_table
+    from auxseg.report.tables import plain_text, read_text_table
 
-    figures = read_text_table(folder / "report" / "metrics.csv")
-    rounds = sorted(figures["round"].astype(int).unique())
-    lines = _aligned(by_round(figures, rounds))
-    print("\n".join(lines) or "No figures: the data set has no masks to compare with.")
+    print(plain_text(read_text_table(folder / "report" / "metrics.csv")))
 
 
 def _told_by_the_main_thread(failed: threading.ExceptHookArgs) -> None:
@@ -171,24 +163,6 @@ def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, pag
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
     write_atomically(page, markdown(figures).encode())
     print(markdown(figures))
-
-
-def _aligned(figures: "RoundTable") -> Iterator[str]:
-    """A table by round as lines for a terminal: its groups of columns one below the other."""
-    from auxseg.report.tables import NOTHING
-
-    start = 0
-    for group in figures.groups:
-        yield group.title
-        yield "  ".join(["round", *group.columns])
-        end = start + len(group.columns)
-        for number, cells in figures.rows:
-            if set(cells[start:end]) == {NOTHING}:  # after the last round: labels, no network
-                continue
-            pairs = zip(cells[start:end], group.columns, strict=True)
-            yield "  ".join([f"{number:5}", *(cell.rjust(len(name)) for cell, name in pairs)])
-        yield ""
-        start = end
 
 
 def _first_line_of_module(name: str) -> str:
