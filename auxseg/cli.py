@@ -1,6 +1,7 @@
 """The command line: a subcommand for every stage, and tools."""
 
 import importlib
+import os
 import sys
 import threading
 from pathlib import Path
@@ -49,6 +50,35 @@ def table(folder: Path) -> None:
     from auxseg.report.tables import plain_text, read_text_table
 
     print(plain_text(read_text_table(folder / "report" / "metrics.csv")))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "for_scripts", is_flag=True, help="Print the rows alone, as JSON.")
+def status(folder: Path, for_scripts: bool) -> None:
+    """Say which stages of the run in FOLDER (results/{run}) are done, and why others are not.
+
+    Figures of the rounds that were scored stand below. Only files in FOLDER are looked at.
+
+    A stage is done if what it wrote is whole and was made from the inputs that lie there; stale, if
+    from others, or from such as are to be made again; unreadable, if a file is damaged: delete it
+    before the stage runs again. It is running if something is not whole and was written to within
+    ten minutes; interrupted, if its log tells how it ended, or nothing was written for longer;
+    missing, if it has not begun.
+
+    Nothing in FOLDER tells of a configuration changed since, or of rounds to come: `snakemake -n`
+    does.
+    """
+    from auxseg.status import job_states
+    from auxseg.status.screen import as_json, as_table, figures_so_far
+
+    states = job_states(folder)
+    if for_scripts:
+        print(as_json(states))
+        return
+    print(as_table(states, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+    if figures := figures_so_far(folder, states):
+        print(f"\n{figures}")
 
 
 def _told_by_the_main_thread(failed: threading.ExceptHookArgs) -> None:

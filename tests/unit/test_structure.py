@@ -16,6 +16,7 @@ MAY_IMPORT = {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
     "report": {"report", "datasets", "errors", "store"},
+    "status": {"status", "report", "datasets", "description", "errors", "store"},
 }
 
 
