@@ -1,11 +1,10 @@
 """The command line: a subcommand for every stage, and tools."""
 
 import importlib
+import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +15,6 @@ from auxseg.photograph_command import predict_photographs
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
 from auxseg.stopping import Stopped, stop_on_signals
-
-if TYPE_CHECKING:
-    from auxseg.report.tables import RoundTable
 
 
 class StageGroup(click.Group):
@@ -62,12 +58,38 @@ def cli() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def table(folder: Path) -> None:
     """Print the figures of a finished run in FOLDER (results/{run}) by round."""
-    from auxseg.report.tables import by_round, read_text_table
+    from auxseg.report.tables import plain_text, read_text_table
 
-    figures = read_text_table(folder / "report" / "metrics.csv")
-    rounds = sorted(figures["round"].astype(int).unique())
-    lines = _aligned(by_round(figures, rounds))
-    print("\n".join(lines) or "No figures: the data set has no masks to compare with.")
+    print(plain_text(read_text_table(folder / "report" / "metrics.csv")))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "for_scripts", is_flag=True, help="Print the rows alone, as JSON.")
+def status(folder: Path, for_scripts: bool) -> None:
+    """Say which stages of the run in FOLDER (results/{run}) are done, and why others are not.
+
+    Figures of the rounds that were scored stand below. Only files in FOLDER are looked at.
+
+    A stage is done if what it wrote is whole and was made from the inputs that lie there; stale, if
+    from others, or from such as are to be made again; unreadable, if a file is damaged: delete it
+    before the stage runs again. It is running if something is not whole and was written to within
+    ten minutes; interrupted, if its log tells how it ended, or nothing was written for longer;
+    missing, if it has not begun.
+
+    Nothing in FOLDER tells of a configuration changed since, or of rounds to come: `snakemake -n`
+    does.
+    """
+    from auxseg.status import job_states
+    from auxseg.status.screen import as_json, as_table, figures_so_far
+
+    states = job_states(folder)
+    if for_scripts:
+        print(as_json(states))
+        return
+    print(as_table(states, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+    if figures := figures_so_far(folder, states):
+        print(f"\n{figures}")
 
 
 def _told_by_the_main_thread(failed: threading.ExceptHookArgs) -> None:
@@ -214,24 +236,6 @@ def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, pag
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
     write_atomically(page, markdown(figures).encode())
     print(markdown(figures))
-
-
-def _aligned(figures: "RoundTable") -> Iterator[str]:
-    """A table by round as lines for a terminal: its groups of columns one below the other."""
-    from auxseg.report.tables import NOTHING
-
-    start = 0
-    for group in figures.groups:
-        yield group.title
-        yield "  ".join(["round", *group.columns])
-        end = start + len(group.columns)
-        for number, cells in figures.rows:
-            if set(cells[start:end]) == {NOTHING}:  # after the last round: labels, no network
-                continue
-            pairs = zip(cells[start:end], group.columns, strict=True)
-            yield "  ".join([f"{number:5}", *(cell.rjust(len(name)) for cell, name in pairs)])
-        yield ""
-        start = end
 
 
 def _first_line_of_module(name: str) -> str:

@@ -139,6 +139,28 @@ def by_round(table: pd.DataFrame, rounds: Iterable[int]) -> RoundTable:
     return RoundTable(tuple(groups), tuple(rows))
 
 
+def plain_text(figures: pd.DataFrame) -> str:
+    """The figures by round for a terminal: groups of columns one below the other.
+
+    Args:
+        figures: of all rounds, as `gather` leaves them.
+    """
+    table = by_round(figures, sorted(figures["round"].astype(int).unique()))
+    lines = []
+    start = 0
+    for group in table.groups:
+        end = start + len(group.columns)
+        lines += [group.title, "  ".join(["round", *group.columns])]
+        for number, cells in table.rows:
+            if set(cells[start:end]) == {NOTHING}:  # after the last round: labels, no network
+                continue
+            pairs = zip(cells[start:end], group.columns, strict=True)
+            lines.append("  ".join([f"{number:5}", *(c.rjust(len(name)) for c, name in pairs)]))
+        lines.append("")
+        start = end
+    return "\n".join(lines) or "No figures: the data set has no masks to compare with."
+
+
 def last_of_each_subject(table: pd.DataFrame) -> pd.DataFrame:
     """Per-class rows of the last round of labels, and of the last variant of predictions."""
     kept = []

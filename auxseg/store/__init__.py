@@ -1,11 +1,17 @@
 """Artifacts: HDF5 files of maps and tables, atomic, resumable, and known by digests."""
 
-from auxseg.store.artifact import Header, file_digest, sha256
+from auxseg.store.artifact import Header, file_digest, open_artifact, sha256
 from auxseg.store.atomic import write_atomically
 from auxseg.store.columns import read_table, write_table
 from auxseg.store.joining import join_shards
 from auxseg.store.map_reader import MapReader
-from auxseg.store.map_writer import MAPS_PER_PART, MapWriter, writing_together
+from auxseg.store.map_writer import (
+    MAPS_PER_PART,
+    MapWriter,
+    maps_in_parts,
+    parts_folder,
+    writing_together,
+)
 from auxseg.store.shard import ALL, Shard
 
 __all__ = [
@@ -17,6 +23,9 @@ __all__ = [
     "Shard",
     "file_digest",
     "join_shards",
+    "maps_in_parts",
+    "open_artifact",
+    "parts_folder",
     "read_table",
     "sha256",
     "write_atomically",

@@ -34,6 +34,20 @@ def parts_folder(path: Path) -> Path:
     return path.with_name(path.name + ".parts")
 
 
+def part_files(path: Path) -> list[Path]:
+    """The whole parts of an unfinished artifact, in the order of their making."""
+    return sorted(parts_folder(path).glob("[0-9]*.h5"))
+
+
+def maps_in_parts(path: Path) -> int:
+    """How many maps the whole parts of an unfinished artifact hold; none where one is damaged."""
+    count = 0
+    for part in part_files(path):
+        with contextlib.suppress(OSError, KeyError, RuntimeError), h5py.File(part, "r") as file:
+            count += len(file[GROUP])
+    return count
+
+
 class MapWriter:
     """Writes one map an image; continues after the last whole part of an interrupted run.
 
@@ -89,7 +103,7 @@ class MapWriter:
         self.flush()
         header = self._shard.header(self.header)
         with new_artifact(self.path, header, GROUP) as (maps, digests):
-            for part in self._part_files():
+            for part in part_files(self.path):
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
                     for key in source[GROUP]:
                         digests[key] = copy_map(source[GROUP], key, maps)
@@ -113,7 +127,7 @@ class MapWriter:
         """Ids in whole parts; damaged parts, and those of other options or inputs, are removed."""
         fingerprint = self.header.fingerprint()
         done: set[str] = set()
-        for part in self._part_files():
+        for part in part_files(self.path):
             try:
                 with h5py.File(part, "r") as file:
                     fits = read_attributes(file.attrs).get(FINGERPRINT) == fingerprint
@@ -127,14 +141,11 @@ class MapWriter:
             done |= {id_of(key) for key in keys}
         return done
 
-    def _part_files(self) -> list[Path]:
-        return sorted(self._parts.glob("[0-9]*.h5"))
-
     def flush(self) -> None:
         """Write what waits for its part to be full as a part."""
         if not self._pending:
             return
-        files = self._part_files()
+        files = part_files(self.path)
         number = int(files[-1].stem) + 1 if files else 0
         temporary = self._parts / f"{number:05d}.h5.tmp"
         final = self._parts / f"{number:05d}.h5"

@@ -19,6 +19,7 @@ MAY_IMPORT = {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
     "report": {"report", "datasets", "description", "errors", "images", "metrics", "store"},
+    "status": {"status", "report", "datasets", "description", "errors", "store"},
 }
 
 

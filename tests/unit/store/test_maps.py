@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from auxseg.errors import UserError
-from auxseg.store import Header, MapReader, MapWriter, file_digest
+from auxseg.store import Header, MapReader, MapWriter, file_digest, maps_in_parts
 from tests.damage import in_another_process, spoil, with_a_flipped_bit
 
 HEADER = Header("labels", '{"threshold": 0.2}', {"cam": "abc"}, {"classes": ["cat", "dog"]})
@@ -193,6 +193,19 @@ def test_damaged_parts_are_made_again(tmp_path):
     with MapReader(tmp_path / "a.h5") as reader:
         assert reader.ids() == ["0", "1", "2"]
         assert all(np.array_equal(reader.read(i), a_map(int(i))) for i in "012")
+
+
+def test_maps_of_whole_parts_are_counted(tmp_path):
+    path = tmp_path / "a.h5"
+    assert maps_in_parts(path) == 0
+
+    writer = MapWriter(path, HEADER, maps_per_part=2)
+    for number in range(7):
+        writer.put(str(number), a_map(number))
+    assert maps_in_parts(path) == 6
+
+    (tmp_path / "a.h5.parts" / "00001.h5").write_bytes(b"no")
+    assert maps_in_parts(path) == 4
 
 
 def test_maps_that_wait_for_their_part_are_not_missing(tmp_path):
