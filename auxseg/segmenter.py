@@ -27,6 +27,7 @@ class Segmenter:
         scales: that probabilities are averaged over.
         flip: average with the mirrored photograph.
         sharpen: the dense CRF; None leaves it out.
+        precision: of the network: 32-true, bf16-mixed or 16-mixed.
     """
 
     network: AuxSegNet
@@ -36,6 +37,7 @@ class Segmenter:
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     sharpen: Sharpen | None = None
+    precision: str = "32-true"
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Photograph (H, W, 3) uint8 RGB to (H, W) uint8: 0 background, k + 1 = class k."""
@@ -54,7 +56,14 @@ class Segmenter:
         """
         small = fit(image, scaled_size(image.shape[:2], self.longest_side))
         labels = np.arange(len(self.classes) + 1)
-        maps = class_probabilities(self.network, small, labels, scales=self.scales, flip=self.flip)
+        maps = class_probabilities(
+            self.network,
+            small,
+            labels,
+            scales=self.scales,
+            flip=self.flip,
+            precision=self.precision,
+        )
         return small, maps
 
 
@@ -71,7 +80,7 @@ def load_segmenter(
 
     Args:
         weights: the .safetensors file of a multi-task network.
-        options: scales, flip and the CRF's constants; None = their defaults.
+        options: scales, flip, precision and the CRF's constants; None = their defaults.
         multiscale: average over the options' scales and, if they say so, mirror images.
         use_crf: sharpen by the dense CRF.
         longest_side: larger photographs are scaled down to it, pixels; None = the size that the
@@ -92,4 +101,5 @@ def load_segmenter(
         options.scales if multiscale else (1.0,),
         multiscale and options.flip,
         segmentation_crf(options.crf, device_of(network)) if use_crf else None,
+        options.precision,
     )

@@ -5,6 +5,7 @@ own section together with the few keys of other sections it reads, so that a cha
 exactly the stages that depend on it.
 """
 
+from auxseg.config.base import Precision
 from auxseg.config.data import (
     CocoOptions,
     FolderOptions,
@@ -27,7 +28,6 @@ from auxseg.config.training import (
     ClassifyJob,
     ClassifyOptions,
     ModelOptions,
-    Precision,
     TrainingOptions,
     TrainJob,
     TrainOptions,

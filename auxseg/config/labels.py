@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from auxseg.config.base import Scales, Section, Threshold
+from auxseg.config.base import Precision, Scales, Section, Threshold
 
 CrfEngine = Literal["pydensecrf", "torch"]
 
@@ -21,6 +21,10 @@ class CamOptions(Section):
     )
     scales: Scales = Field((0.5, 1.0, 1.5, 2.0), description="image scales to average over")
     flip: bool = Field(True, description="average with the mirrored image")
+    precision: Precision = Field(
+        "32-true",
+        description="of the network; bf16-mixed and 16-mixed are faster",
+    )
 
     @model_validator(mode="after")
     def _maps_need_a_folder(self) -> "CamOptions":
@@ -31,7 +35,7 @@ class CamOptions(Section):
     def narrowed(self) -> Self:
         """Without the options of the source that is not used: they must not rerun anything."""
         if self.source == "maps":
-            return self._without("scales", "flip")
+            return self._without("scales", "flip", "precision")
         return self._without("maps")
 
 
@@ -119,6 +123,10 @@ class RefineOptions(FusionOptions):
     )
     scales: Scales = Field((1.0,), description="image scales to average the network's maps over")
     flip: bool = Field(False, description="average with the mirrored image")
+    precision: Precision = Field(
+        "32-true",
+        description="of the network; bf16-mixed and 16-mixed are faster",
+    )
     use_crf: bool = Field(True, description="sharpen the saliency by a dense CRF")
     crf: SaliencyCrfOptions = Field(SaliencyCrfOptions(), description="its constants")
     segmentation: OwnSegmentationOptions = Field(
@@ -139,6 +147,10 @@ class PredictOptions(Section):
 
     scales: Scales = Field((0.5, 1.0, 1.5), description="scales of the multi-scale variant")
     flip: bool = Field(True, description="the multi-scale variant also averages mirror images")
+    precision: Precision = Field(
+        "32-true",
+        description="of the network; bf16-mixed and 16-mixed are faster",
+    )
     saliency_share: Threshold = Field(
         0.4,
         description="where the classes are known: weight of the network's saliency beside its "

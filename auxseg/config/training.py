@@ -4,9 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from auxseg.config.base import Section, Threshold
-
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+from auxseg.config.base import Precision, Section, Threshold
 
 
 def _whole_number(value: Any) -> Any:

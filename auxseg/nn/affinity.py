@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-BLOCK_BYTES = 256 * 2**20  # that the rows of a block, and what becomes of them, may take
+# What the rows of a block, and what becomes of them, may take, by the kind of device.
+BLOCK_BYTES = {"cpu": 64 * 2**20, "cuda": 1024 * 2**20}
 _COPIES = 8  # of a block's rows that are alive at a time
 
 
@@ -59,19 +60,16 @@ class Affinity:
     def apply(self, maps: Tensor) -> Tensor:
         """Every map (B, K, h, w) averaged by it, N = h * w."""
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
-        if self._is_applied_at_once():
+        size = self._rows_a_block(maps.device.type)
+        products = (self._of_block(flat, *block) for block in self._blocks(size))
+        # An exported network has one form for all sizes of photographs.
+        if self._whole is not None or torch.compiler.is_exporting() or size >= self.positions:
             result = self.dense() @ flat
         elif self._transposed:
-            result = reduce(torch.add, (self._of_block(flat, *block) for block in self._blocks()))
+            result = reduce(torch.add, products)
         else:
-            result = torch.cat([self._of_block(flat, *block) for block in self._blocks()], dim=1)
+            result = torch.cat(list(products), dim=1)
         return result.transpose(1, 2).reshape(maps.shape)
-
-    def _is_applied_at_once(self) -> bool:
-        # An exported network has one form for all sizes of photographs.
-        if self._whole is not None or torch.compiler.is_exporting():
-            return True
-        return self._in_a_block() >= self.positions
 
     def _of_block(self, flat: Tensor, first: int, last: int) -> Tensor:
         """What one block of rows makes of the maps; made anew for its gradients."""
@@ -85,12 +83,11 @@ class Affinity:
             return rows.transpose(1, 2) @ flat[:, first:last]
         return rows @ flat
 
-    def _in_a_block(self) -> int:
+    def _rows_a_block(self, device: str) -> int:
         a_row = self.batch * self.positions * 4 * _COPIES
-        return max(1, BLOCK_BYTES // a_row)
+        return max(1, BLOCK_BYTES.get(device, BLOCK_BYTES["cpu"]) // a_row)
 
-    def _blocks(self) -> Iterator[tuple[int, int]]:
-        size = self._in_a_block()
+    def _blocks(self, size: int) -> Iterator[tuple[int, int]]:
         for first in range(0, self.positions, size):
             yield first, min(first + size, self.positions)
 

@@ -24,6 +24,7 @@ def average_maps(
     flip: bool,
     size: tuple[int, int],
     activation: Callable[[Tensor], Tensor] = torch.nn.Identity(),  # noqa: B008 - has no state
+    precision: str = "32-true",
 ) -> np.ndarray:
     """Maps of an image, averaged over scales and, if asked for, its mirror image.
 
@@ -35,6 +36,7 @@ def average_maps(
         flip: average with the mirrored image.
         size: (height, width) of the result, to which every scale's maps are resized bilinearly.
         activation: applied to resized maps (B, K, height, width) before they are averaged.
+        precision: of `maps_of`: 32-true, bf16-mixed or 16-mixed.
 
     Returns:
         (K, height, width) float32.
@@ -45,7 +47,9 @@ def average_maps(
     for scale in scales:
         scaled = normalise(_rescale(pixels, scale), backbone)
         pair = torch.cat((scaled, scaled.flip(3))) if flip else scaled
-        maps = activation(_resize(maps_of(pair).float(), size))  # (1 or 2, K, height, width)
+        with _precision_of(precision, device):
+            found = maps_of(pair)
+        maps = activation(_resize(found.float(), size))  # (1 or 2, K, height, width)
         mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
         total = total + mean
     return torch.as_tensor(total / len(scales)).cpu().numpy()
@@ -83,6 +87,7 @@ def class_probabilities(
     scales: Sequence[float],
     flip: bool,
     with_saliency: bool = False,
+    precision: str = "32-true",
 ) -> np.ndarray:
     """Refined probabilities of some labels in an image, averaged over scales and mirror images.
 
@@ -93,6 +98,7 @@ def class_probabilities(
         scales: factors of the image's sides.
         flip: average with the mirrored image.
         with_saliency: one more map, of the refined saliency in [0, 1].
+        precision: of the network: 32-true, bf16-mixed or 16-mixed.
 
     Returns:
         (L, H, W) float32 in [0, 1], or (L + 1, H, W).
@@ -105,6 +111,7 @@ def class_probabilities(
         flip=flip,
         size=image.shape[:2],
         activation=partial(softmax_of_first, len(labels)),
+        precision=precision,
     )
 
 
@@ -134,6 +141,12 @@ def dense_affinity(
 def softmax_of_first(labels: int, maps: Tensor) -> Tensor:
     """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
     return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)
+
+
+def _precision_of(precision: str, device: torch.device) -> torch.autocast:
+    kinds = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+    kind = kinds.get(precision, torch.bfloat16)
+    return torch.autocast(device.type, kind, enabled=precision in kinds)
 
 
 def _rescale(pixels: Tensor, scale: float) -> Tensor:

@@ -84,6 +84,7 @@ def _by_classifier(
             scales=options.scales,
             flip=options.flip,
             size=(-(-entry.height // _SHRINK), -(-entry.width // _SHRINK)),
+            precision=options.precision,
         )
 
     return cam_of_entry

@@ -90,7 +90,13 @@ def _jobs(
         image: np.ndarray, labels: np.ndarray, scales: tuple[float, ...], flip: bool
     ) -> np.ndarray:
         maps = class_probabilities(
-            network, image, labels, scales=scales, flip=flip, with_saliency=share > 0
+            network,
+            image,
+            labels,
+            scales=scales,
+            flip=flip,
+            with_saliency=share > 0,
+            precision=options.precision,
         )
         return share_with_saliency(maps[: len(labels)], maps[-1], share) if share else maps
 

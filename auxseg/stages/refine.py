@@ -140,6 +140,7 @@ def _jobs(
             flip=options.flip,
             size=image.shape[:2],
             activation=partial(softmax_of_first, labels),
+            precision=options.precision,
         )
         probabilities, rest = maps[:labels], maps[labels:]
         saliency = from_bytes(coarse.read(entry.id, entry.size))
@@ -164,7 +165,7 @@ def _maps(
     groups = [refined_maps(outputs, [0, *(int(k) + 1 for k in classes)])]
     if with_cam:
         assert outputs.cam is not None
-        own = outputs.cam[:, classes].cpu().numpy()
+        own = outputs.cam[:, classes].float().cpu().numpy()
         normalised = torch.from_numpy(np.stack([normalise_cam(cam) for cam in own]))
         groups.append(outputs.propagate(normalised.to(images.device)))
     return torch.cat(groups, dim=1)

@@ -48,7 +48,7 @@ def copy_map(source: h5py.Group, key: str, maps: h5py.Group) -> str:
 
 def _digest(key: str, array: np.ndarray, attributes: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(canonical([key, array.dtype.str, array.shape, attributes]).encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(np.ascontiguousarray(array))  # type: ignore[arg-type]
     return digest.hexdigest()
 
 

@@ -5,6 +5,8 @@ import numpy as np
 
 from auxseg.config import TrainingOptions
 
+_GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue
+
 
 def draw_window(
     shape: tuple[int, ...], scale: float, options: TrainingOptions, random: np.random.Generator
@@ -52,8 +54,9 @@ def jitter(image: np.ndarray, strength: float, random: np.random.Generator) -> n
     if strength == 0:
         return image
     saturation, contrast, brightness = random.uniform(1 - strength, 1 + strength, size=3)
-    pixels = image.astype(np.float32)
-    grey = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    pixels = grey[..., None] + saturation * (pixels - grey[..., None])
-    pixels = brightness * (grey.mean() + contrast * (pixels - grey.mean()))
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    # All three are one affine map of the colours: grey + saturation * (pixel - grey), then
+    # brightness * (mean + contrast * (that - mean)), mean being the mean grey.
+    mean = float(_GREY @ np.asarray(cv2.mean(image)[:3]))
+    mixed = saturation * np.eye(3) + (1 - saturation) * _GREY
+    shift = np.full((3, 1), brightness * (1 - contrast) * mean)
+    return cv2.transform(image, np.hstack((brightness * contrast * mixed, shift)))

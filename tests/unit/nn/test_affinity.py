@@ -110,7 +110,7 @@ def applied(maps: torch.Tensor, transposed: bool) -> tuple[torch.Tensor, dict[st
 def test_blocks_of_rows_give_the_values_and_gradients_of_the_whole(monkeypatch, rows, transposed):
     maps = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     whole, expected = applied(maps, transposed)
-    monkeypatch.setattr(affinities, "BLOCK_BYTES", rows * 2 * 56 * 4 * affinities._COPIES)
+    monkeypatch.setitem(affinities.BLOCK_BYTES, "cpu", rows * 2 * 56 * 4 * affinities._COPIES)
 
     blocked, found = applied(maps, transposed)
 
@@ -120,7 +120,7 @@ def test_blocks_of_rows_give_the_values_and_gradients_of_the_whole(monkeypatch, 
 
 
 def test_a_large_affinity_is_never_whole_in_memory(monkeypatch):
-    monkeypatch.setattr(affinities, "BLOCK_BYTES", 10 * 400 * 4 * affinities._COPIES)
+    monkeypatch.setitem(affinities.BLOCK_BYTES, "cpu", 10 * 400 * 4 * affinities._COPIES)
     asked = []
 
     def rows(first: int, last: int) -> torch.Tensor:

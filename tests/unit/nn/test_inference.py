@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from auxseg.nn.backbones import build_backbone
-from auxseg.nn.inference import average_maps
+from auxseg.nn.inference import average_maps, class_probabilities
+from auxseg.nn.network import build_network
 
 BACKBONE = build_backbone("test_efficientnet").eval()
 
@@ -64,3 +65,16 @@ def test_a_tiny_image_at_a_small_scale_still_has_maps():
     )
 
     assert maps.shape == (BACKBONE.channels, 3, 5)
+
+
+def test_lower_precision_stays_near():
+    torch.manual_seed(0)
+    network = build_network("test_efficientnet", 3, dense_channels=8).eval()
+    settings = {"labels": np.arange(4), "scales": (1.0, 1.5), "flip": True}
+    photo = image()
+
+    exact = class_probabilities(network, photo, **settings)
+    near = class_probabilities(network, photo, **settings, precision="bf16-mixed")
+
+    assert near.dtype == np.float32
+    assert 0 < np.abs(near - exact).max() < 0.05
