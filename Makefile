@@ -52,12 +52,13 @@ check: $(READY) ## style, types, workflow lint, generated files up to date
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	hadolint Containerfile
 	@python -m auxseg.config | diff -u $(SCHEMA) - \
 		|| { echo "$(SCHEMA) is out of date: run make schema" >&2; exit 1; }
 
 .PHONY: bench
-bench: $(READY) ## measure the method on generated images
-	python benchmarks/shapes.py
+bench: $(READY) ## measure speed and memory beside the plain form of everything
+	python benchmarks/speed.py
 
 .PHONY: schema
 schema: $(READY) ## generate the JSON schema of config.yaml

@@ -1,6 +1,6 @@
 """Does the method work? Rounds on generated scenes against one network trained on plain CAMs.
 
-    make bench            (or: .venv/bin/python benchmarks/shapes.py)
+    .venv/bin/python benchmarks/shapes.py
 
 Three seeds, each of the data set and of training. Writes benchmarks/shapes.md.
 """
@@ -102,7 +102,7 @@ def document(table: pd.DataFrame) -> str:
     rise = means[f"labels, round {ROUNDS}"] - means["labels, round 0"]
     return f"""# The method on generated scenes
 
-`make bench` on {machine()}.
+`.venv/bin/python benchmarks/shapes.py` on {machine()}.
 
 mIoU in percent. *Plain CAMs*: the same backbone with a segmentation branch alone, trained once on
 labels that class activation maps give without saliency, affinity or rounds; their threshold is the

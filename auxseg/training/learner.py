@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -138,6 +139,20 @@ class Learner:
         largest = torch.tensor(number, device=self.fabric.device)
         self.fabric.all_reduce(largest, reduce_op="max")
         return int(largest)
+
+    @torch.no_grad()
+    def segmentation(self, images: torch.Tensor) -> torch.Tensor | None:
+        """What the network makes of crops (B, 3, S, S) uint8: (B, S, S) uint8 on the CPU.
+
+        None of a classifier. Leaves the network in evaluation mode, and draws nothing.
+        """
+        if isinstance(self._network, Classifier):
+            return None
+        self._network.eval()
+        pixels = normalise(images.to(self.fabric.device), self._network.backbone)
+        logits = self._network(pixels).refined_segmentation
+        enlarged = F.interpolate(logits, size=images.shape[2:], mode="bilinear")
+        return enlarged.argmax(dim=1).to(torch.uint8).cpu()
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The state of everything that changes, by name."""

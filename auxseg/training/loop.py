@@ -20,7 +20,8 @@ from auxseg.training.checkpoint import (
     save_checkpoint,
 )
 from auxseg.training.learner import Learner, LossesOf
-from auxseg.training.samples import CropDataset, batches
+from auxseg.training.pictures import crops_picture
+from auxseg.training.samples import Batch, CropDataset, batches
 
 SECONDS_A_CHECKPOINT = 300  # within an epoch; there is one after each in any case
 
@@ -97,7 +98,7 @@ def fit(
                 if signal := learner.any_of(stopped() or 0):
                     log.save()
                     raise Stopped(signal, f"after step {log.done} of {log.steps}")
-            log.end_epoch(what)
+            log.end_epoch(what, batch)
     learner.finish()
     if learner.fabric.is_global_zero:
         write_atomically(paths.history, pd.DataFrame(log.rows).to_csv(index=False).encode())
@@ -155,16 +156,21 @@ class TrainingLog:
         save_checkpoint(self._path, checkpoint)
         self._saved = time.monotonic()
 
-    def end_epoch(self, what: str) -> None:
-        """Save all, and tell the epoch's mean losses."""
+    def end_epoch(self, what: str, batch: Batch) -> None:
+        """Save all, tell the epoch's mean losses, and show what the network makes of a batch."""
         self.save()
         if self._events is None:
             return
+        predicted = self._learner.segmentation(batch["image"])
+        if predicted is not None:
+            shown = (batch["image"], batch["segmentation"], predicted)
+            picture = crops_picture(*(values.numpy() for values in shown))
+            self._events.add_image("crops", picture, self.done, dataformats="HWC")
         last = self.rows[-1]["epoch"]
         means = pd.DataFrame([row for row in self.rows if row["epoch"] == last]).mean()
-        shown = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
+        told = " ".join(f"{n} {v:.3g}" for n, v in means.items() if n not in ("epoch", "step"))
         seconds = time.monotonic() - self._started
-        print(f"{what}: {shown} ({seconds:.0f} s in all)", file=sys.stderr, flush=True)
+        print(f"{what}: {told} ({seconds:.0f} s in all)", file=sys.stderr, flush=True)
 
     def __enter__(self) -> "TrainingLog":
         return self

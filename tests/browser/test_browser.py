@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from auxseg.config import EvaluateOptions, ReportOptions
+from auxseg.config import ReportOptions
 from auxseg.runtime import Runtime
-from auxseg.stages import evaluate, report
+from auxseg.stages import report
 from tests.browser.chromium import Chromium, find_chromium
-from tests.unit.one_round import make_round
+from tests.unit.one_round import make_round, score
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,17 +28,7 @@ def run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     make_round(tiny_run, folder)
     for number in (0, 1):
-        place = folder / f"round{number}"
-        evaluate.run(
-            EvaluateOptions(),
-            index=folder / "index.h5",
-            masks=folder / "masks.h5",
-            labels=place / "labels.h5",
-            saliency=folder / "saliency.h5",
-            predictions=place / "predictions.h5" if number == 0 else None,
-            metrics=place / "metrics.csv",
-            per_class=place / "per_class.csv",
-        )
+        score(folder, number)
     return folder
 
 

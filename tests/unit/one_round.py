@@ -10,13 +10,14 @@ from safetensors import safe_open
 from auxseg.config import (
     CamOptions,
     ClassifyJob,
+    EvaluateOptions,
     PredictOptions,
     RefineOptions,
     SeedOptions,
     TrainJob,
 )
 from auxseg.runtime import Runtime
-from auxseg.stages import cam, classify, predict, refine, seed, train
+from auxseg.stages import cam, classify, evaluate, predict, refine, seed, train
 
 MODEL = {"backbone": "test_efficientnet", "weights": "none", "freeze_batch_norm": False}
 TRAINING = {"epochs": 1, "batch_size": 4, "crop_size": 48}
@@ -93,6 +94,21 @@ def predict_round(folder: Path, out: Path, threads: int = 2, **options) -> None:
         weights=folder / "round0/weights.safetensors",
         predictions=out,
         runtime=Runtime(threads),
+    )
+
+
+def score(folder: Path, number: int) -> None:
+    """Write the figures of a round's labels and, where there are some, predictions."""
+    here = folder / f"round{number}"
+    predictions = here / "predictions.h5"
+    evaluate.run(
+        EvaluateOptions(),
+        index=folder / "index.h5",
+        masks=folder / "masks.h5",
+        labels=here / "labels.h5",
+        predictions=predictions if predictions.exists() else None,
+        metrics=here / "metrics.csv",
+        per_class=here / "per_class.csv",
     )
 
 

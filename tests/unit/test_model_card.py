@@ -2,11 +2,10 @@ import shutil
 
 import pytest
 
-from auxseg.config import EvaluateOptions
 from auxseg.model_card import as_markdown, model_card
 from auxseg.nn.weights import load_network
 from auxseg.report.tables import percent, read_text_table
-from auxseg.stages import evaluate
+from tests.unit.one_round import score
 
 pytestmark = pytest.mark.slow
 
@@ -14,16 +13,7 @@ pytestmark = pytest.mark.slow
 def test_the_card_of_a_runs_network_has_its_figures_and_what_supervised_it(finished, tmp_path):
     run = shutil.copytree(finished, tmp_path / "run")
     first = run / "round0"
-    evaluate.run(
-        EvaluateOptions(),
-        index=run / "index.h5",
-        masks=run / "masks.h5",
-        labels=first / "labels.h5",
-        saliency=run / "saliency.h5",
-        predictions=first / "predictions.h5",
-        metrics=first / "metrics.csv",
-        per_class=first / "per_class.csv",
-    )
+    score(run, 0)
     weights = first / "weights.safetensors"
 
     card = model_card(weights, *load_network(weights))

@@ -1,7 +1,9 @@
 """A round of training: where it starts, what teaches it, and that it repeats."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
@@ -67,3 +69,14 @@ def test_weights_tell_what_their_use_elsewhere_needs(finished):
     assert told["classes"] == list(index.classes)
     assert told["palette"] == [list(colour) for colour in index.palette]
     assert told["longest_side"] == np.median([max(e.size) for e in index.split("train")]).round()
+
+
+def test_tensorboard_has_the_losses_of_every_step_and_a_picture_of_every_epoch(finished, tmp_path):
+    train_round(finished, tmp_path, epochs=2)
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    steps = len(pd.read_csv(tmp_path / "history.csv"))
+    assert [event.step for event in events.Scalars("refined_segmentation")] == list(range(steps))
+    assert [event.step for event in events.Images("crops")] == [steps // 2, steps]
+    assert events.Images("crops")[0].height == 3 * TRAINING["crop_size"]

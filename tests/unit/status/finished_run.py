@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from auxseg.config import EvaluateOptions, SeedOptions
+from auxseg.config import SeedOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.description import description_metadata
 from auxseg.report.tables import gather, read_text_table
-from auxseg.stages import evaluate, seed
+from auxseg.stages import seed
 from auxseg.status import JobState, job_states
 from auxseg.store import Header, MapWriter, file_digest
+from tests.unit.one_round import score
 
 ROUNDS = 2
 LONG_AGO = 3600  # seconds
@@ -51,8 +52,7 @@ def finish(folder: Path, prepared: Path) -> Path:
             inputs |= {"index": "index.h5", "initial_weights": start}
             start = write_weights(folder, here, inputs)
             write_predictions(folder, number)
-        predictions = folder / here / "predictions.h5" if number < ROUNDS else None
-        score(folder, number, predictions)
+        score(folder, number)
     write_report(folder)
     return folder
 
@@ -111,19 +111,6 @@ def write_weights(
     save_file({"x": np.full(1, value)}, folder / path, description_metadata(description))
     pd.DataFrame({"step": [0], "loss": [1.0]}).to_csv(folder / name / "history.csv", index=False)
     return path
-
-
-def score(folder: Path, number: int, predictions: Path | None = None) -> None:
-    here = folder / f"round{number}"
-    evaluate.run(
-        EvaluateOptions(),
-        index=folder / "index.h5",
-        masks=folder / "masks.h5",
-        labels=here / "labels.h5",
-        predictions=predictions,
-        metrics=here / "metrics.csv",
-        per_class=here / "per_class.csv",
-    )
 
 
 def write_report(folder: Path) -> None:

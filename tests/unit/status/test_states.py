@@ -12,6 +12,7 @@ from auxseg.errors import UserError
 from auxseg.stages import seed
 from auxseg.status import job_states, records
 from auxseg.store import Header
+from tests.unit.one_round import score
 from tests.unit.status.finished_run import (
     BEFORE,
     FIRST,
@@ -20,7 +21,6 @@ from tests.unit.status.finished_run import (
     index,
     not_done,
     rows,
-    score,
     write_cam,
     write_predictions,
     write_weights,
@@ -197,7 +197,7 @@ def test_what_was_stale_is_done_once_it_was_made_again(run):
     inputs["initial_weights"] = "classifier/weights.safetensors"
     write_weights(run, "round0", inputs)
     write_predictions(run, 0)
-    score(run, 0, predictions=run / "round0/predictions.h5")
+    score(run, 0)
 
     assert next(iter(stale(run).items())) == (
         ("refine", 1),
