@@ -16,6 +16,10 @@ MAY_IMPORT = {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
     "report": {"report", "datasets", "errors", "store"},
+    "project": {
+        *("project", "datasets", "config", "errors", "images", "runtime", "saliency_models"),
+        "store",
+    },
 }
 
 
