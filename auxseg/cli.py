@@ -166,6 +166,27 @@ def inspect_file(file: Path, image_id: str | None, picture: Path | None, limit: 
         print(f"wrote {picture}")
 
 
+@cli.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--images", type=click.Path(path_type=Path), required=True, help="Photographs.")
+@click.option(
+    "--labels",
+    help="A CSV, COCO's JSON, or 'folders': the first folder below --images is the class (as "
+    "where it is left out).",
+)
+@click.option("--masks", type=click.Path(path_type=Path), help="True masks, to evaluate on.")
+@click.option("--run", help="Name of the run; else the project's.")
+def new(
+    project: Path, images: Path, labels: str | None, masks: Path | None, run: str | None
+) -> None:
+    """Check your photographs and labels, and write PROJECT: what Snakemake runs."""
+    from auxseg.project.new import new_project
+    from auxseg.project.plan import Request
+
+    table = Path(labels) if labels not in (None, "folders") else None
+    print(new_project(Request(project, images, table, masks, run or project.resolve().name)))
+
+
 @cli.command("export-png")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))

@@ -17,6 +17,10 @@ def _named(config: Config) -> Iterator[tuple[str, Path]]:
     for layout in ("voc", "coco", "folder"):
         if index.dataset == layout:
             yield f"index.{layout}.root", Path(getattr(index, layout).root)
+    folder = index.narrowed().folder
+    if folder is not None:
+        places = {"images": folder.images, "masks": folder.masks}
+        yield from ((f"index.folder.{key}", Path(place)) for key, place in places.items() if place)
     if config.model.weights not in ("imagenet", "none"):
         yield "model.weights", Path(config.model.weights)
     paths = {

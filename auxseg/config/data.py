@@ -1,5 +1,6 @@
 """Sections index and saliency: photographs and what is known of them."""
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -69,11 +70,37 @@ class FolderOptions(Section):
     """Your own photographs: images/, labels.csv and, for evaluation, masks/."""
 
     root: str = Field("my-photos", description="folder with images/, labels.csv, optional masks/")
+    images: str | None = Field(
+        None, description="folder of the photographs, where it is not images/ under root"
+    )
+    masks: str | None = Field(
+        None, description="folder of true masks, where it is not masks/ under root"
+    )
     classes: tuple[str, ...] | None = Field(
         None,
         description="class names in the order of the masks' indices 1, 2, ...; "
         "null = all of labels.csv, sorted",
     )
+
+    @property
+    def table(self) -> Path:
+        """The table of labels."""
+        return Path(self.root) / "labels.csv"
+
+    @property
+    def photographs(self) -> Path:
+        """The folder of photographs."""
+        return Path(self.root) / "images" if self.images is None else Path(self.images)
+
+    @property
+    def true_masks(self) -> Path:
+        """The folder of true masks, which may be missing."""
+        return Path(self.root) / "masks" if self.masks is None else Path(self.masks)
+
+    @property
+    def saliency_maps(self) -> Path:
+        """The folder of saliency maps, which may be missing."""
+        return Path(self.root) / "saliency"
 
 
 class IndexOptions(Section):

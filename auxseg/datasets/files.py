@@ -21,7 +21,7 @@ def label_files(options: IndexOptions) -> list[Path]:
         root = Path(options.coco.root)
         files += [root / options.coco.train_annotations, root / options.coco.val_annotations]
     elif options.dataset == "folder" and options.folder is not None:
-        files.append(Path(options.folder.root) / "labels.csv")
+        files.append(options.folder.table)
     return [file for file in files if file.is_file()]
 
 
@@ -51,7 +51,7 @@ def mask_folders(options: IndexOptions) -> list[Path]:
         names = ("SegmentationClass", "SegmentationClassAug")
         return [Path(options.voc.root) / name for name in names]
     if options.dataset == "folder" and options.folder is not None:
-        return [Path(options.folder.root) / "masks"]
+        return [options.folder.true_masks]
     return []
 
 
@@ -69,5 +69,5 @@ def data_folders(options: IndexOptions) -> list[Path]:
         root = Path(options.coco.root)
         return [root / options.coco.train_images, root / options.coco.val_images]
     if options.dataset == "folder" and options.folder is not None:
-        return [Path(options.folder.root) / name for name in ("images", "saliency")]
+        return [options.folder.photographs, options.folder.saliency_maps]
     return []

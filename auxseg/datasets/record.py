@@ -1,6 +1,6 @@
 """The one form in which every data set hands over its photographs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +48,13 @@ def mask_faults(
             f"{num_classes} and 255 (unknown)."
         )
     return faults
+
+
+def class_faults(classes: Sequence[str]) -> list[str]:
+    """A sentence where there are more classes than maps can tell apart."""
+    if len(classes) <= MOST_CLASSES:
+        return []
+    return [f"{len(classes)} classes are more than the limit of {MOST_CLASSES}; merge some."]
 
 
 def size_faults(name: str, values: np.ndarray, size: tuple[int, ...]) -> list[str]:

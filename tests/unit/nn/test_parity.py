@@ -256,7 +256,7 @@ def test_gradients_of_the_summed_loss_are_the_restated_ones(checkpoint):
 def test_the_readmes_python_runs_on_an_imported_network(checkpoint, tmp_path, monkeypatch):
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     code = readme.split("```python\n")[1].split("```")[0]
-    for name in ("imported.safetensors", "results/mine/round2/weights.safetensors"):
+    for name in ("imported.safetensors", "results/pets/round1/weights.safetensors"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(checkpoint["file"])
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,33 @@
+"""Class names in the cells of labels.csv: how they are separated, read and written."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+BARS = re.compile(r"\s*[;|]\s*")
+_BLANKS = re.compile(r"\s+")
+
+
+def separator_of(cells: Iterable[str]) -> re.Pattern[str]:
+    """What separates the names of a table: ';' and '|', or blanks where no cell holds either."""
+    return BARS if any(BARS.search(cell) for cell in cells) else _BLANKS
+
+
+def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
+    """The names of one cell."""
+    return [name for name in separator.split(cell) if name]
+
+
+def cell_of(names: Sequence[str]) -> str:
+    """The cell that is read as these names, whatever the table's other cells hold."""
+    ends = ";" if len(names) == 1 and _BLANKS.search(names[0]) else ""  # no blank separates here
+    return ";".join(names) + ends
+
+
+def alike(table: str, classes: Iterable[str]) -> list[str]:
+    """A sentence for each two names that differ in capitals alone: one of them is a slip."""
+    first: dict[str, str] = {}
+    return [
+        f"{table}: classes {other!r} and {name!r} differ in capitals alone; write one of them."
+        for name in classes
+        if (other := first.setdefault(name.casefold(), name)) != name
+    ]

@@ -1,0 +1,73 @@
+"""Photographs of a folder, and what bears their names: rows of label tables, masks, saliency."""
+
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Photographs by id (path below the folder, no extension), and a sentence for each clash."""
+    photos: dict[str, Path] = {}
+    faults = []
+    for name, path in _pictures(folder):
+        if name in photos:
+            other = photos[name].name
+            faults.append(f"{path}: has the same name as {other}, extension aside; rename one.")
+        else:
+            photos[name] = path
+    return photos, faults
+
+
+def find(photos: Mapping[str, Path], name: str) -> str | None:
+    """The id of the photograph that a table names, with or without its extension."""
+    name = composed(PurePosixPath(name).as_posix())
+    if name in photos:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    photo = photos.get(stem)
+    same = photo is not None and photo.suffix.lower() == (dot + suffix).lower()
+    return stem if same else None
+
+
+def not_found(folder: Path, name: str, entry: str = "row") -> str:
+    """What is wrong with an entry of a table, called `entry`, that names no photograph."""
+    if (folder / name).is_file() and Path(name).suffix.lower() not in SUFFIXES:
+        return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
+    return f"no photograph {name!r} in {folder}; add it or remove the {entry}."
+
+
+def png_beside(folder: Path, photo: Path) -> Path | None:
+    """The PNG that bears a photograph's name, whichever way its accents are written.
+
+    Args:
+        folder: of masks or saliency maps.
+        photo: path of the photograph below its own folder.
+    """
+    name = photo.with_suffix(".png").as_posix()
+    forms = (name, composed(name), unicodedata.normalize("NFD", name))
+    return next((folder / form for form in forms if (folder / form).is_file()), None)
+
+
+def strays(photos: Collection[str], folder: Path) -> list[str]:
+    """A sentence for each picture that would be passed over: it bears no photograph's name."""
+    faults = []
+    for name, path in _pictures(folder):
+        if name not in photos:
+            faults.append(f"{path}: bears no photograph's name; rename or remove it.")
+        elif path.suffix != ".png":
+            faults.append(f"{path}: must be a PNG and end in .png.")
+    return faults
+
+
+def composed(text: str) -> str:
+    """One form for letters with accents, which file systems and editors write in two."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(path below the folder without extension, path) of every picture, sorted."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            yield composed(path.relative_to(folder).with_suffix("").as_posix()), path

@@ -1,0 +1,100 @@
+"""Labels in a CSV: class names in a column, or a column of 0 and 1 for each class."""
+
+from pathlib import Path
+
+from auxseg.datasets.class_names import BARS, names_in, separator_of
+from auxseg.datasets.tables import Row, header_of, read_csv
+from auxseg.errors import UserError, listing
+from auxseg.project.labelled import Labelled, Labels
+
+_VALUES = {"1": True, "true": True, "0": False, "false": False, "": False}
+_HEADERS = (
+    "'image,labels' (all names in a cell, separated by ';'), 'image,label' (a row for each name) "
+    "or 'image,CLASS,CLASS,...' (0 or 1 for each class), separated by commas, each with or "
+    "without ',split'"
+)
+
+
+def read_label_table(path: Path) -> Labels:
+    """Read a CSV, whose header tells its format.
+
+    Raises:
+        UserError: unreadable, or of no format that is known.
+    """
+    header = header_of(path)
+    columns = [name.lower() for name in header]
+    others = [name for name in header if name.lower() not in ("image", "split")]
+    if "image" not in columns or not others:
+        raise _unknown_format(path, header)
+    if faults := _column_faults(path, columns):
+        raise listing(faults, "the labels cannot be read")
+    rows, torn = read_csv(path, columns)
+    if named := [name for name in columns if name in ("labels", "classes", "label")]:
+        return _by_name(path, rows, named[0], others, torn)
+    return _by_column(path, rows, header, torn)
+
+
+def _column_faults(path: Path, columns: list[str]) -> list[str]:
+    faults = []
+    for number, name in enumerate(columns):
+        if not name:
+            faults.append(f"{path} line 1: column {number + 1} has no name; name or remove it.")
+        elif name in columns[:number]:
+            faults.append(
+                f"{path} line 1: column {name!r} stands there twice, capitals aside; remove one."
+            )
+    return faults
+
+
+def _by_name(
+    path: Path, rows: list[Row], column: str, others: list[str], torn: list[str]
+) -> Labels:
+    """Class names in a column; under `label` one in a cell, whatever blanks it holds."""
+    cells = (row.cells[column] for row in rows)
+    separator = BARS if column == "label" else separator_of(cells)
+    unknown = [name for name in others if name.lower() != column]
+    faults = [f"{path} line 1: unknown column {name!r}; remove it." for name in unknown]
+    labelled = [_labelled(path, row, names_in(row.cells[column], separator)) for row in rows]
+    return Labels(
+        source=str(path),
+        format=f"class names in column '{column}'; rows of the same photograph add up",
+        rows=tuple(labelled),
+        classes=frozenset(name for row in labelled for name in row.classes),
+        faults=(*faults, *torn),
+    )
+
+
+def _by_column(path: Path, rows: list[Row], header: list[str], torn: list[str]) -> Labels:
+    """A column of 0 and 1 for each class."""
+    classes = {name.lower(): name for name in header if name.lower() not in ("image", "split")}
+    faults = []
+    for column, name in classes.items():
+        odd = [row for row in rows if row.cells[column].lower() not in _VALUES]
+        if odd:
+            faults.append(
+                f"{path} line {odd[0].line}: column {name!r} holds {odd[0].cells[column]!r}, where "
+                f"a class has 0 or 1; mend it, or remove the column if it is no class."
+            )
+    if len(faults) == len(classes):
+        raise _unknown_format(path, header)
+    labelled = [
+        _labelled(path, row, [n for c, n in classes.items() if _VALUES.get(row.cells[c].lower())])
+        for row in rows
+    ]
+    return Labels(
+        source=str(path),
+        format="a column of 0 and 1 for each class",
+        rows=tuple(labelled),
+        classes=frozenset(classes.values()),
+        faults=(*faults, *torn),
+    )
+
+
+def _labelled(path: Path, row: Row, names: list[str]) -> Labelled:
+    place = f"{path} line {row.line}"
+    return Labelled(place, row.cells["image"], tuple(names), row.cells.get("split", ""))
+
+
+def _unknown_format(path: Path, header: list[str]) -> UserError:
+    found = ",".join(header) or "nothing"
+    return UserError(f"{path} line 1: the header is '{found}', but must be {_HEADERS}.")
