@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from auxseg.datasets.folder import SUFFIXES
+from auxseg.datasets.photographs import SUFFIXES
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError, listing
 from auxseg.images import read_image
