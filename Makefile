@@ -6,6 +6,7 @@ SHELL := bash
 LOCK := envs/requirements.lock.txt
 READY := .venv/.ready
 SCHEMA := workflow/config.schema.json
+KEYS := docs/config.md
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -54,14 +55,17 @@ check: $(READY) ## style, types, workflow lint, generated files up to date
 	snakemake --lint
 	@python -m auxseg.config | diff -u $(SCHEMA) - \
 		|| { echo "$(SCHEMA) is out of date: run make schema" >&2; exit 1; }
+	@python -m auxseg.config --markdown | diff -u $(KEYS) - \
+		|| { echo "$(KEYS) is out of date: run make schema" >&2; exit 1; }
 
 .PHONY: bench
 bench: $(READY) ## measure the method on generated images
 	python benchmarks/shapes.py
 
 .PHONY: schema
-schema: $(READY) ## generate the JSON schema of config.yaml
+schema: $(READY) ## generate the JSON schema of config.yaml, and the page of its keys
 	python -m auxseg.config > $(SCHEMA)
+	python -m auxseg.config --markdown > $(KEYS)
 
 .PHONY: lock
 lock: $(READY) ## write the versions installed in .venv into the lock
