@@ -6,9 +6,12 @@ SHELL := bash
 LOCK := envs/requirements.lock.txt
 READY := .venv/.ready
 SCHEMA := workflow/config.schema.json
+KEYS := docs/config.md
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# News of the theme's makers, no fault of ours.
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help
 help: ## list these targets
@@ -46,7 +49,7 @@ test-browser: $(READY) ## use the report's page in a real Chromium
 	AUXSEG_BROWSER=1 pytest tests/browser
 
 .PHONY: check
-check: $(READY) ## style, types, workflow lint, generated files up to date
+check: $(READY) ## style, types, workflow lint, documentation, generated files up to date
 	ruff check .
 	ruff format --check .
 	mypy
@@ -55,14 +58,23 @@ check: $(READY) ## style, types, workflow lint, generated files up to date
 	hadolint Containerfile
 	@python -m auxseg.config | diff -u $(SCHEMA) - \
 		|| { echo "$(SCHEMA) is out of date: run make schema" >&2; exit 1; }
+	@python -m auxseg.config --markdown | diff -u $(KEYS) - \
+		|| { echo "$(KEYS) is out of date: run make schema" >&2; exit 1; }
+	mkdocs build --strict --quiet --site-dir build/site
+
+.PHONY: docs
+docs: $(READY) ## build the documentation into site/
+	mkdocs build --strict --quiet
+	@echo "The documentation: site/index.html (its search wants a server: python -m http.server -d site)"
 
 .PHONY: bench
 bench: $(READY) ## measure speed and memory beside the plain form of everything
 	python benchmarks/speed.py
 
 .PHONY: schema
-schema: $(READY) ## generate the JSON schema of config.yaml
+schema: $(READY) ## generate the JSON schema of config.yaml, and the page of its keys
 	python -m auxseg.config > $(SCHEMA)
+	python -m auxseg.config --markdown > $(KEYS)
 
 .PHONY: lock
 lock: $(READY) ## write the versions installed in .venv into the lock
@@ -72,7 +84,7 @@ lock: $(READY) ## write the versions installed in .venv into the lock
 
 .PHONY: clean
 clean: ## remove .venv and caches; data/ and results/ stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build auxseg.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build site auxseg.egg-info
 	find auxseg tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): $(LOCK)

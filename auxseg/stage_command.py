@@ -9,13 +9,14 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import ModuleType
+from typing import Any, get_type_hints
 
 import click
 from pydantic import BaseModel
 
 from auxseg.config import STAGE_OPTIONS, parse_stage_options
+from auxseg.config.keys import as_yaml, keys_of
 from auxseg.runtime import Runtime
 from auxseg.store import Shard
 
@@ -118,27 +119,13 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
     )
 
 
-def option_lines(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def option_lines(model: type[BaseModel]) -> Iterator[str]:
     """`key (default): meaning`, a line each, nested keys dotted, choices named."""
-    for key, info in model.model_fields.items():
-        choices = [member for member in _members(info.annotation) if isinstance(member, type)]
-        nested = [member for member in choices if issubclass(member, BaseModel)]
-        if nested:
-            yield from option_lines(nested[0], f"{prefix}{key}.")
-        else:
-            allowed = " | ".join(str(value) for value in _literals(info.annotation))
-            default = f"{allowed}; default {info.get_default()}" if allowed else info.get_default()
-            yield f"  {prefix}{key} ({default}): {info.description}"
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """A type, or those of a union."""
-    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-
-
-def _literals(annotation: Any) -> tuple[Any, ...]:
-    """The values that a Literal, annotated or not, allows; none for other types."""
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
+    for key in keys_of(model):
+        allowed = " | ".join(as_yaml(choice) for choice in key.choices)
+        default = as_yaml(key.default)
+        told = f"{allowed}; default {default}" if allowed else default
+        yield f"  {key.name} ({told}): {key.meaning}"
 
 
 def _argument(parameter: inspect.Parameter, hint: Any) -> click.Option:

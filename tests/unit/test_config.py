@@ -12,6 +12,7 @@ from auxseg.config import (
     stage_options,
     to_json,
 )
+from auxseg.config.keys import keys_of
 from auxseg.errors import UserError
 
 
@@ -196,3 +197,30 @@ def test_long_options_on_the_command_line_are_not_taken_for_a_file():
     text = "title: " + "a" * 5000
 
     assert parse_stage_options("report", text).title == "a" * 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("run", "text"),
+        ("rounds", "integer ≥ 1, ≤ 20"),
+        ("index.longest_side", "integer ≥ 32 or null"),
+        ("index.voc.classes", "list of texts or null"),
+        ("saliency.onnx.std", "list of 3 numbers > 0"),
+        ("cam.scales", "list of numbers > 0, ≤ 4"),
+        ("train.momentum", "number ≥ 0, < 1"),
+        ("train.padding", ""),
+    ],
+)
+def test_what_a_key_takes_is_told_in_words(name, kind):
+    (key,) = (key for key in keys_of(Config) if key.name == name)
+
+    assert key.kind == kind
+
+
+def test_a_key_with_few_values_tells_them():
+    choices = {key.name: key.choices for key in keys_of(Config)}
+
+    assert choices["train.padding"] == ("ignored", "background")
+    assert choices["train.flip"] == (True, False)
+    assert choices["model.output_stride"] == (8, 16)

@@ -1,4 +1,4 @@
-"""Files that repeat one another stay in step: lock, conda files, config.yaml, presets, schema."""
+"""Files that repeat one another stay in step: lock, conda files, config.yaml, schema, its page."""
 
 import re
 import tomllib
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from snakemake.utils import update_config
 
 from auxseg.config import STAGE_OPTIONS, Config, parse_config, schema, stage_options
+from auxseg.config.page import markdown_page
 
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "workflow" / "presets").glob("*.yaml"))
@@ -132,3 +133,15 @@ def test_a_recipe_changes_only_what_paper_and_reference_code_do(preset, recipes)
 
 def test_the_schema_is_the_one_generated_from_the_models():
     assert (ROOT / "workflow" / "config.schema.json").read_text() == schema()
+
+
+def test_the_page_of_keys_is_the_one_generated_from_the_models():
+    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == markdown_page()
+
+
+def test_the_page_of_keys_tells_of_every_key_and_no_other():
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    keys = set(keys_of(Config))
+    sections = {key.rpartition(".")[0] for key in keys}
+
+    assert set(re.findall(r"^\| `([^`]+)`", page, flags=re.MULTILINE)) == keys - sections

@@ -1,0 +1,174 @@
+"""The documentation says what is so: its names, keys, commands, figures and programs."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+from auxseg.ablation import ROWS
+from auxseg.cli import cli
+from auxseg.config import Config, FolderOptions, parse_config
+from auxseg.config.keys import keys_of
+from auxseg.datasets import folder
+from auxseg.description import read_description
+from auxseg.stages import STAGES
+from auxseg.stages.evaluate import CLASS_COLUMNS, METRIC_COLUMNS
+from tests.processes import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
+WRITTEN = {name: text for name, text in PAGES.items() if name != "config.md"}
+EVERYTHING = "\n".join(WRITTEN.values())
+PROGRAMS = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name, text in WRITTEN.items()
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_tool_is_told_of(name):
+    assert f"auxseg {name}" in EVERYTHING
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_told_of(stage):
+    assert f"`{stage}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), ROOT / "README.md"], ids=lambda p: p.name)
+def test_what_a_page_links_to_is_there(page):
+    targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    relative = [target.partition("#")[0] for target in targets if "://" not in target]
+
+    missing = [target for target in relative if target and not (page.parent / target).exists()]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_a_page_names_keys_that_there_are(page):
+    known = {key.name for key in keys_of(Config)}
+    known |= {name.rpartition(".")[0] for name in known}
+    sections = "|".join(Config.model_fields)
+    named = re.findall(rf"`((?:{sections})\.[a-z_.]+)(?::[^`]*)?`", WRITTEN[page])
+
+    unknown = {n for n in named if n.rpartition(".")[2] not in ("html", "log", "md", "txt", "h")}
+
+    assert unknown - known == set()
+
+
+@pytest.mark.parametrize("page", set(WRITTEN) - {"troubleshooting.md"})
+def test_a_page_sets_keys_to_what_they_take(page):
+    pairs = re.findall(r"'(\w+)=(\{[^']*\})'", WRITTEN[page])
+
+    for section, values in pairs:
+        if "..." not in values:
+            parse_config({section: json.loads(values)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_in_a_page_runs(program, finished, tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "mine").symlink_to(finished)
+    images = tmp_path / "my-photos" / "images"
+    images.mkdir(parents=True)
+    shutil.copy(DOCS / "browser-phone.jpg", images / "IMG_0412.jpg")
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(program, "page", "exec"), {})
+
+
+def test_the_table_of_own_photographs_is_read_as_the_page_says(tmp_path):
+    (table,) = re.findall(r"```csv\n(.*?)```", PAGES["own-data.md"], flags=re.DOTALL)
+    (tmp_path / "labels.csv").write_text(table, encoding="utf-8")
+    names = ("IMG_0412", "IMG_0413", "garden/IMG_0414", "IMG_0415")
+    for name in names:
+        photo = tmp_path / "images" / f"{name}.jpg"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.touch()
+
+    data = folder.load(FolderOptions(root=str(tmp_path)))
+
+    assert data.faults == ()
+    assert data.classes == ("cat", "dog", "polar bear", "sofa")
+    assert [record.split for record in data.records] == ["train", "val", "train", "test"]
+
+
+@pytest.mark.slow
+def test_all_that_artifacts_hold_is_told(finished):
+    held = {*METRIC_COLUMNS, *CLASS_COLUMNS}
+    for path in finished.rglob("*.h5"):
+        with h5py.File(path) as file:
+            (group,) = file
+            held |= {group, *file.attrs, *next(iter(file[group].values())).attrs}
+            held |= set(file[group]) if group == "columns" else set()
+    for path in finished.rglob("*.csv"):
+        held |= set(path.read_text().partition("\n")[0].split(","))
+    for path in finished.rglob("*.safetensors"):
+        held |= read_description(path).keys()
+
+    assert [name for name in held if f"`{name}`" not in PAGES["artifacts.md"]] == []
+
+
+def test_a_cluster_is_asked_for_what_the_page_says():
+    rules = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    asked = {
+        name: (int(memory) // 1000, int(minutes), int(gpus))
+        for name, memory, minutes, gpus in re.findall(
+            r"^rule (\w+):\n(?:(?!^\w).*\n)*? +mem_mb=growing\((\d+)\),\n +runtime=(\d+),\n"
+            r" +gpu=(?:unless_joining\()?(\d)",
+            rules,
+            flags=re.MULTILINE,
+        )
+    }
+    rows = re.findall(
+        r"^\| (`.+`) \| (\d+) \| (\d+) \| (\d) \|$", PAGES["cluster.md"], re.MULTILINE
+    )
+    told = {
+        name: (int(memory), int(minutes), int(gpus))
+        for names, memory, minutes, gpus in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+    assert told == {name: asked[name] for name in told}
+    assert asked.keys() - told.keys() == {"ablation", "submission"}
+
+
+def test_measured_figures_stand_in_the_page_that_a_row_names():
+    rows = re.findall(r"^\|.*\[`(benchmarks/.+\.md)`\].*$", PAGES["reproduce.md"], re.MULTILINE)
+    lines = [line for line in PAGES["reproduce.md"].splitlines() if "[`benchmarks/" in line]
+
+    assert len(rows) == 3
+    for file, line in zip(rows, lines, strict=True):
+        measured = (ROOT / file).read_text(encoding="utf-8")
+        figures = re.findall(r"\d+\.\d", line)
+        assert figures
+        assert [figure for figure in figures if figure not in measured] == []
+
+
+def test_the_published_figures_are_those_of_the_ablation():
+    assert [row.published for row in ROWS if str(row.published) not in PAGES["reproduce.md"]] == []
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_needs_nothing_from_elsewhere(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    subprocess.run([*command, "--site-dir", str(tmp_path)], cwd=ROOT, check=True)
+
+    pages = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    loaded = r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?(?:https?:)?//"
+    assert len(pages) > len(PAGES)
+    assert [path.name for path, text in pages.items() if re.search(loaded, text)] == []
+
+
+def test_programs_that_pages_show_are_those_that_tests_run():
+    shown = set(re.findall(r'--8<-- "(examples/\w+\.py)"', EVERYTHING))
+
+    assert shown == {f"examples/{path.name}" for path in Path(ROOT / "examples").glob("*.py")}
