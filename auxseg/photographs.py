@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from auxseg.datasets.photographs import SUFFIXES
 from auxseg.datasets.palette import Palette
+from auxseg.datasets.photographs import SUFFIXES
 from auxseg.errors import UserError, listing
 from auxseg.images import read_image
 from auxseg.ops.postprocess import Sharpen, label_photograph

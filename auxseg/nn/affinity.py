@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 # What the rows of a block, and what becomes of them, may take, by the kind of device.
 BLOCK_BYTES = {"cpu": 64 * 2**20, "cuda": 1024 * 2**20}
-_COPIES = 48  # of a block's rows that are alive at a time, a convolution's padded channels among them
+_COPIES = 48  # of a block's rows that are alive at a time: a convolution pads their channels
 
 
 class Affinity:
