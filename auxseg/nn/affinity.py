@@ -54,7 +54,11 @@ class Affinity:
     def dense(self) -> Tensor:
         """All of it, (B, N, N): made once, and kept."""
         if self._whole is None:
-            self._whole = self._make_rows(0, self.positions)
+            # An exported network has one form for all sizes of photographs.
+            at_once = torch.is_grad_enabled() or torch.compiler.is_exporting()
+            size = self.positions if at_once else self._rows_a_block("cpu")
+            parts = [self._make_rows(*block) for block in self._blocks(size)]
+            self._whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return self._whole.transpose(1, 2) if self._transposed else self._whole
 
     def apply(self, maps: Tensor) -> Tensor:
@@ -62,14 +66,21 @@ class Affinity:
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
         size = self._rows_a_block(maps.device.type)
         products = (self._of_block(flat, *block) for block in self._blocks(size))
-        # An exported network has one form for all sizes of photographs.
-        if self._whole is not None or torch.compiler.is_exporting() or size >= self.positions:
+        if self._is_kept(maps.device.type):
             result = self.dense() @ flat
         elif self._transposed:
             result = reduce(torch.add, products)
         else:
             result = torch.cat(list(products), dim=1)
         return result.transpose(1, 2).reshape(maps.shape)
+
+    def _is_kept(self, device: str) -> bool:
+        """Whether it is made once, for all that it is applied to."""
+        if self._whole is not None or torch.compiler.is_exporting():
+            return True
+        if torch.is_grad_enabled():  # all that becomes of the rows stays, too
+            return self._rows_a_block(device) >= self.positions
+        return self.batch * self.positions**2 * 4 <= _budget(device)
 
     def _of_block(self, flat: Tensor, first: int, last: int) -> Tensor:
         """What one block of rows makes of the maps; made anew for its gradients."""
@@ -85,11 +96,15 @@ class Affinity:
 
     def _rows_a_block(self, device: str) -> int:
         a_row = self.batch * self.positions * 4 * _COPIES
-        return max(1, BLOCK_BYTES.get(device, BLOCK_BYTES["cpu"]) // a_row)
+        return max(1, _budget(device) // a_row)
 
     def _blocks(self, size: int) -> Iterator[tuple[int, int]]:
         for first in range(0, self.positions, size):
             yield first, min(first + size, self.positions)
+
+
+def _budget(device: str) -> int:
+    return BLOCK_BYTES.get(device, BLOCK_BYTES["cpu"])
 
 
 class TaskAffinity(nn.Module):

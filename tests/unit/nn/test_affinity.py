@@ -131,3 +131,22 @@ def test_a_large_affinity_is_never_whole_in_memory(monkeypatch):
 
     assert set(asked) == {10}
     assert torch.allclose(result, torch.ones(1, 2, 20, 20))
+
+
+def test_without_gradients_a_small_one_is_made_once_block_by_block(monkeypatch):
+    monkeypatch.setitem(affinities.BLOCK_BYTES, "cpu", 10 * 400 * 4 * affinities._COPIES)
+    monkeypatch.setattr(affinities, "_COPIES", 4000)  # a block of one row and less
+    asked = []
+
+    def rows(first: int, last: int) -> torch.Tensor:
+        asked.append((first, last))
+        return torch.full((1, last - first, 400), 1 / 400)
+
+    affinity = Affinity(rows, 1, 400)
+    with torch.inference_mode():
+        for _ in range(2):
+            assert torch.allclose(
+                affinity.apply(torch.ones(1, 2, 20, 20)), torch.ones(1, 2, 20, 20)
+            )
+
+    assert asked == [(i, i + 1) for i in range(400)]
