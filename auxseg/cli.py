@@ -12,7 +12,7 @@ from auxseg.errors import UserError, disk_fault, out_of_memory
 from auxseg.photograph_command import predict_photographs
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
-from auxseg.stopping import Stopped, stop_on_signals
+from auxseg.stopping import Stopped, ignore_signals, stop_on_signals
 from auxseg.tools import TOOLS
 
 
@@ -90,6 +90,8 @@ def main() -> None:
     except Stopped as stopped:
         print(f"auxseg: {stopped}; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + stopped.number)
+    finally:
+        ignore_signals()
 
 
 def _first_line_of_module(name: str) -> str:

@@ -10,6 +10,8 @@ _DISK_FAULTS = {
     *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EFBIG),
 }
 
+_OPENCV_HAS_NO_MEMORY = -4  # cv2.Error.StsNoMem
+
 
 class UserError(Exception):
     """A mistake in data, config or call: the message names the file or key, and the mend.
@@ -21,6 +23,8 @@ class UserError(Exception):
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the memory, of the processor or of a GPU, is full."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if getattr(error, "code", None) == _OPENCV_HAS_NO_MEMORY:
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 

@@ -42,6 +42,12 @@ def stop_on_signals() -> None:
         signal.signal(number, stop)
 
 
+def ignore_signals() -> None:
+    """Let both signals pass by a process that ends anyway: Python's end does not survive them."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def put_off_stop() -> Iterator[Callable[[], int | None]]:
     """Let both signals be asked for instead: for work that ends well only between its steps.
@@ -84,8 +90,7 @@ def begin_worker() -> None:
     import cv2  # here, as it takes a while to load
 
     cv2.setNumThreads(1)
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
     if (parent := parent_process()) is not None:
         _end_after(parent.join)
 

@@ -64,7 +64,7 @@ def test_a_stage_of_maps_told_to_end_keeps_what_it_has(tiny_run, tmp_path):
     assert finished(classify(tiny_run, whole), tmp_path).returncode == 0
 
     def cam(folder: Path) -> list[str]:
-        scales = "[1.0, 2.0, 3.0, 4.0, 3.9, 3.8, 3.7, 3.6, 3.5, 3.4, 3.3, 3.2]"
+        scales = [1.0, *(round(4 - 0.01 * number, 2) for number in range(25))]
         return auxseg(
             *("cam", "--index", tiny_run / "index.h5", "--weights", weights),
             *("--cam", folder / "cam.h5", "--options", f"scales: {scales}"),

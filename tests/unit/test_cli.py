@@ -87,7 +87,8 @@ def test_a_full_memory_is_one_sentence(monkeypatch, capsys):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
 
     monkeypatch.setattr("auxseg.cli.cli", full)
-    monkeypatch.setattr("auxseg.cli.stop_on_signals", lambda: None)
+    for name in ("stop_on_signals", "ignore_signals"):  # this process has its own
+        monkeypatch.setattr(f"auxseg.cli.{name}", lambda: None)
 
     with pytest.raises(SystemExit) as left:
         main()
