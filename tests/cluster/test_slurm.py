@@ -65,9 +65,11 @@ def run(cluster: slurm.Cluster, project: Path, *targets: str, **config) -> None:
 def started(
     cluster: slurm.Cluster, project: Path, *targets: str, **config
 ) -> subprocess.Popen[bytes]:
+    # A shell lets what it starts in the background ignore SIGINT, and so would Snakemake then.
+    heard = ["env", "--default-signal=INT"]
     with (project / "snakemake.log").open("ab") as log:
         return subprocess.Popen(
-            command(*targets, **config),
+            [*heard, *command(*targets, **config)],
             cwd=project, env=cluster.environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
 
