@@ -53,7 +53,7 @@ ROUNDS = 5
 CORES = torch.get_num_threads()
 SIZE = (375, 500)  # height and width of most of VOC's photographs
 CLASSES = 20
-IMAGES = 6
+IMAGES = 4
 REPEATED = 4  # as many images, and this many times as many, tell the start of processes apart
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -80,11 +80,12 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         data = Data.make(Path(name), arguments.folder)
-        measures = (affinities, crfs, samples, refinements, evaluations)
-        rows = [row for measure in measures for row in measure(data)]
-    page = document(rows, arguments.folder)
-    (Path(__file__).parent / "speed.md").write_text(page, encoding="utf-8")
-    print(page)
+        rows: list[Row] = []
+        for measure in (affinities, samples, evaluations, crfs, refinements):
+            rows += measure(data)
+            page = document(rows, arguments.folder)
+            Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
+            print(page, flush=True)
 
 
 def in_turns(*forms: Callable[[], object]) -> list[float]:
