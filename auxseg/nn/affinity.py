@@ -54,21 +54,22 @@ class Affinity:
     def dense(self) -> Tensor:
         """All of it, (B, N, N): made once, and kept."""
         if self._whole is None:
-            # An exported network has one form for all sizes of photographs.
-            at_once = torch.is_grad_enabled() or torch.compiler.is_exporting()
-            size = self.positions if at_once else self._rows_a_block("cpu")
-            parts = [self._make_rows(*block) for block in self._blocks(size)]
-            self._whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            # An exported network has one form for all sizes of photographs: no count of blocks.
+            if torch.is_grad_enabled() or torch.compiler.is_exporting():
+                self._whole = self._make_rows(0, self.positions)
+            else:
+                blocks = self._blocks(self._rows_a_block("cpu"))
+                self._whole = torch.cat([self._make_rows(*block) for block in blocks], dim=1)
         return self._whole.transpose(1, 2) if self._transposed else self._whole
 
     def apply(self, maps: Tensor) -> Tensor:
         """Every map (B, K, h, w) averaged by it, N = h * w."""
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
-        size = self._rows_a_block(maps.device.type)
-        products = (self._of_block(flat, *block) for block in self._blocks(size))
         if self._is_kept(maps.device.type):
-            result = self.dense() @ flat
-        elif self._transposed:
+            return (self.dense() @ flat).transpose(1, 2).reshape(maps.shape)
+        blocks = self._blocks(self._rows_a_block(maps.device.type))
+        products = (self._of_block(flat, *block) for block in blocks)
+        if self._transposed:
             result = reduce(torch.add, products)
         else:
             result = torch.cat(list(products), dim=1)
