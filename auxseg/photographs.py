@@ -23,6 +23,7 @@ from auxseg.segmenter import Segmenter
 from auxseg.store import write_atomically
 
 SUMMARY = "segmentation.json"
+_OVERLAY = "_overlay.jpg"
 Job = tuple[str, Path, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -52,8 +53,14 @@ def find_photographs(sources: Sequence[Path], output: Path) -> dict[str, Path]:
             other = found.setdefault(name, path)
             if other.resolve() != path.resolve():
                 faults.append(f"{path}: {other} would have the same {name}.png; rename one.")
-            if (output / f"{name}.png").resolve() == path.resolve():
-                faults.append(f"{path}: its mask would take its place; name another --output.")
+    written = {
+        (output / f"{name}{ending}").resolve() for name in found for ending in (".png", _OVERLAY)
+    }
+    faults += [
+        f"{path}: a result would take its place; name another --output."
+        for path in found.values()
+        if path.resolve() in written
+    ]
     if faults:
         raise listing(faults, "photographs to segment")
     return found
@@ -128,7 +135,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Label one photograph, write its pictures, and say what it shows."""
     label = label_photograph(small, probabilities, image.shape[:2], sharpen)
-    mask, overlay = f"{name}.png", f"{name}_overlay.jpg"
+    mask, overlay = f"{name}.png", f"{name}{_OVERLAY}"
     write_png(palette_picture(label, palette), folder / mask)
     buffer = io.BytesIO()
     Image.fromarray(overlay_classes(image, label, palette)).save(buffer, "JPEG", quality=90)

@@ -146,6 +146,13 @@ def test_the_summary_counts_what_the_masks_show(weights, tmp_path):
         assert all(c["share"] == round(c["pixels"] / values.size, 4) for c in told["found"])
 
 
+def test_an_overlay_takes_no_photographs_place(tmp_path):
+    photographs = [photograph(tmp_path / name) for name in ("a.jpg", "a_overlay.jpg")]
+
+    with pytest.raises(UserError, match=r"a_overlay\.jpg: a result would take its place"):
+        find_photographs(photographs, tmp_path)
+
+
 @pytest.mark.slow
 def test_more_processes_find_the_same(weights, tmp_path):
     photographs = {f"p{i}": photograph(tmp_path / f"p{i}.png", seed=i) for i in range(3)}
@@ -198,7 +205,7 @@ def test_what_cannot_be_segmented_is_told_all_at_once(tmp_path):
         f"  - {tmp_path}/no.jpg: no such file or folder.",
         f"  - {tmp_path}/empty: holds no photograph (.jpg, .jpeg, .png, .bmp, .tif, .tiff, .webp).",
         f"  - {other}: {one} would have the same a.png; rename one.",
-        f"  - {inside}: its mask would take its place; name another --output.",
+        f"  - {inside}: a result would take its place; name another --output.",
     ]
 
 
