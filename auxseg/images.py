@@ -1,4 +1,4 @@
-"""The one place where photographs, masks and saliency maps are read from files."""
+"""The one place where photographs, masks and saliency maps are read from files, and encoded."""
 
 import contextlib
 import io
@@ -58,6 +58,13 @@ def read_saliency(path: Path) -> np.ndarray:
         if image.mode.startswith("I") or image.mode == "F":
             return _to_8_bit(np.asarray(image))
         return np.asarray(image.convert("L"))
+
+
+def encoded(image: Image.Image, kind: str, **settings: object) -> bytes:
+    """The file of a picture: `kind` and settings are Pillow's, "PNG" or "JPEG"."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **settings)
+    return buffer.getvalue()
 
 
 def read_content(path: Path) -> bytes:

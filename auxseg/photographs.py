@@ -1,6 +1,5 @@
 """Photographs without a data set around them: `auxseg predict --weights W IMAGE|FOLDER...`."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from auxseg.datasets.palette import Palette
-from auxseg.datasets.photographs import SUFFIXES
+from auxseg.datasets.photographs import SUFFIXES, picture_files
 from auxseg.errors import UserError, listing
-from auxseg.images import read_image
+from auxseg.images import encoded, read_image
 from auxseg.ops.postprocess import Sharpen, label_photograph
 from auxseg.parallel import process_map
 from auxseg.pictures import palette_picture, write_png
@@ -103,10 +102,8 @@ def segment_photographs(
 def _below(folder: Path, output: Path) -> dict[str, Path]:
     return {
         path.relative_to(folder).with_suffix("").as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith(".")
-        and not path.resolve().is_relative_to(output.resolve())
+        for path in picture_files(folder)
+        if not path.resolve().is_relative_to(output.resolve())
     }
 
 
@@ -137,9 +134,8 @@ def _finish(
     label = label_photograph(small, probabilities, image.shape[:2], sharpen)
     mask, overlay = f"{name}.png", f"{name}{_OVERLAY}"
     write_png(palette_picture(label, palette), folder / mask)
-    buffer = io.BytesIO()
-    Image.fromarray(overlay_classes(image, label, palette)).save(buffer, "JPEG", quality=90)
-    write_atomically(folder / overlay, buffer.getvalue())
+    laid_over = Image.fromarray(overlay_classes(image, label, palette))
+    write_atomically(folder / overlay, encoded(laid_over, "JPEG", quality=90))
     pixels = np.bincount(label.ravel(), minlength=len(classes) + 1)
     return {
         "photograph": str(path),

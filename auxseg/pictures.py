@@ -1,6 +1,5 @@
 """Maps of artifacts as picture files, for other programs and for the eye."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
+from auxseg.images import encoded
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
 from auxseg.store import MapReader, write_atomically
@@ -79,9 +79,7 @@ def palette_picture(classes: np.ndarray, palette: Palette) -> Image.Image:
 
 def write_png(picture: Image.Image, path: Path) -> None:
     """Write a picture atomically."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, encoded(picture, "PNG"))
 
 
 def index_beside(path: Path) -> Index | None:

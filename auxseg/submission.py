@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.datasets.palette import index_picture
+from auxseg.datasets.palette import index_png
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask
@@ -56,7 +56,7 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
         for entry in table.split("test"):
             plane = maps.read(entry.id, entry.size)[number]
             labels = fit_mask(to_voc[plane], entry.full_size())
-            _add(tar, f"{FOLDER}/{entry.id}.png", _png(labels))
+            _add(tar, f"{FOLDER}/{entry.id}.png", index_png(labels))
     write_atomically(archive, buffer.getvalue())
     return f"{archive}: {check_submission(archive, index)} masks, {variant}"
 
@@ -98,12 +98,6 @@ def _to_voc(table: Index, index: Path) -> np.ndarray:
     lookup = np.zeros(256, dtype=np.uint8)
     lookup[1 : len(table.classes) + 1] = [VOC_CLASSES.index(name) + 1 for name in table.classes]
     return lookup
-
-
-def _png(labels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    index_picture(labels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -9,16 +9,14 @@ images. Writes benchmarks/gpu.md.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measure import machine
+from measure import ROUNDS, in_turns, machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from auxseg.config import TrainJob
@@ -31,7 +29,7 @@ from auxseg.training.learner import Learner
 from auxseg.training.losses import count_targets, multi_task_losses, total
 
 BACKBONES = {"resnet38d": 8, "tf_efficientnet_lite0": 16}  # and their output strides
-CLASSES, BATCH, ROUNDS = 20, 8, 5
+CLASSES, BATCH = 20, 8
 SCALES = (0.75, 1.0, 1.25)
 PEAKS = {"H100": 989, "H200": 989, "A100": 312, "4090": 165}  # TFLOP/s in bfloat16, dense
 
@@ -92,7 +90,7 @@ def training(backbone: str, stride: int, side: int, runtime: Runtime) -> tuple[f
 
     with FlopCounterMode(display=False) as counter:
         plainly()
-    seconds = in_turns(device, plainly, lambda: learner.step(batch, 0.5, 0))
+    seconds = in_turns(plainly, lambda: learner.step(batch, 0.5, 0), wait=waiting_for(device))
     rates = [BATCH / value for value in seconds]
     return rates[0], rates[1], counter.get_total_flops() / BATCH
 
@@ -119,7 +117,7 @@ def prediction(
     plainly = partial(plain_prediction, plain, image)
     with FlopCounterMode(display=False) as counter:
         plainly()
-    seconds = in_turns(device, plainly, ours)
+    seconds = in_turns(plainly, ours, wait=waiting_for(device))
     return 1 / seconds[0], 1 / seconds[1], counter.get_total_flops()
 
 
@@ -164,18 +162,11 @@ def made_up_batch(side: int) -> dict[str, torch.Tensor]:
     }
 
 
-def in_turns(device: torch.device, *forms: Callable[[], object]) -> list[float]:
-    """Median seconds of each, after one unmeasured call of all."""
-    times: list[list[float]] = [[] for _ in forms]
-    for number in range(ROUNDS + 1):
-        for form, kept in zip(forms, times, strict=True):
-            start = time.perf_counter()
-            form()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if number:
-                kept.append(time.perf_counter() - start)
-    return [median(kept) for kept in times]
+def waiting_for(device: torch.device) -> Callable[[], object]:
+    """What ends when a device has done all that was begun on it."""
+    if device.type != "cuda":
+        return lambda: None
+    return partial(torch.cuda.synchronize, device)
 
 
 def document(rows: list[list[str]], name: str, side: int) -> str:

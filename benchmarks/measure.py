@@ -5,9 +5,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -15,6 +17,7 @@ import pandas as pd
 from auxseg.report.tables import markdown, read_text_table, with_variants
 
 ROOT = Path(__file__).parents[1]
+ROUNDS = 5  # that are measured where forms take turns
 PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2", "snakemake")
 MULTISCALE, CRF = "multi-scale + flip", "multi-scale + flip + CRF"
 """The ways of predicting beside a single scale, as the report names them."""
@@ -60,6 +63,26 @@ def minutes(run: str) -> float:
     """What a run's jobs took, by Snakemake's own clock; they run one after the other."""
     files = (results(run) / "benchmarks").glob("*.tsv")
     return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in files) / 60
+
+
+def in_turns(
+    *forms: Callable[[], object], wait: Callable[[], object] = lambda: None
+) -> list[float]:
+    """Median seconds of each form over `ROUNDS` in which they take turns, after an unmeasured one.
+
+    Args:
+        forms: what is measured.
+        wait: ends when what a form has begun on a device is done.
+    """
+    times: list[list[float]] = [[] for _ in forms]
+    for number in range(ROUNDS + 1):
+        for form, kept in zip(forms, times, strict=True):
+            start = time.perf_counter()
+            form()
+            wait()
+            if number:
+                kept.append(time.perf_counter() - start)
+    return [median(kept) for kept in times]
 
 
 def as_table(rows: pd.DataFrame) -> str:

@@ -1,12 +1,21 @@
 """Sections cam, seed, refine and predict: from networks to maps."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from auxseg.config.base import Precision, Scales, Section, Threshold
 
-CrfEngine = Literal["pydensecrf", "torch"]
+NetworkPrecision = Annotated[
+    Precision, Field(description="of the network; bf16-mixed and 16-mixed are faster")
+]
+CrfEngine = Annotated[
+    Literal["pydensecrf", "torch"],
+    Field(
+        description="pydensecrf, in processes beside the network, or torch, where the network "
+        "computes: for a GPU"
+    ),
+]
 
 
 class CamOptions(Section):
@@ -21,10 +30,7 @@ class CamOptions(Section):
     )
     scales: Scales = Field((0.5, 1.0, 1.5, 2.0), description="image scales to average over")
     flip: bool = Field(True, description="average with the mirrored image")
-    precision: Precision = Field(
-        "32-true",
-        description="of the network; bf16-mixed and 16-mixed are faster",
-    )
+    precision: NetworkPrecision = "32-true"
 
     @model_validator(mode="after")
     def _maps_need_a_folder(self) -> "CamOptions":
@@ -68,11 +74,7 @@ class SeedOptions(FusionOptions):
 class SaliencyCrfOptions(Section):
     """The two-label dense CRF that sharpens refined saliency (docs/method.md, 4)."""
 
-    engine: CrfEngine = Field(
-        "pydensecrf",
-        description="pydensecrf, in processes beside the network, or torch, where the network "
-        "computes: for a GPU",
-    )
+    engine: CrfEngine = "pydensecrf"
     iterations: int = Field(1, ge=1, le=50, description="mean-field iterations")
     temperature: float = Field(1.05, gt=0, description="tau of the unary term")
     gaussian_sxy: float = Field(3, gt=0, description="smoothness kernel, pixels")
@@ -85,11 +87,7 @@ class SaliencyCrfOptions(Section):
 class SegmentationCrfOptions(Section):
     """The dense CRF on class probabilities (docs/method.md, 5)."""
 
-    engine: CrfEngine = Field(
-        "pydensecrf",
-        description="pydensecrf, in processes beside the network, or torch, where the network "
-        "computes: for a GPU",
-    )
+    engine: CrfEngine = "pydensecrf"
     iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
     gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")
     gaussian_compat: float = Field(3, ge=0, description="smoothness weight")
@@ -123,10 +121,7 @@ class RefineOptions(FusionOptions):
     )
     scales: Scales = Field((1.0,), description="image scales to average the network's maps over")
     flip: bool = Field(False, description="average with the mirrored image")
-    precision: Precision = Field(
-        "32-true",
-        description="of the network; bf16-mixed and 16-mixed are faster",
-    )
+    precision: NetworkPrecision = "32-true"
     use_crf: bool = Field(True, description="sharpen the saliency by a dense CRF")
     crf: SaliencyCrfOptions = Field(SaliencyCrfOptions(), description="its constants")
     segmentation: OwnSegmentationOptions = Field(
@@ -147,10 +142,7 @@ class PredictOptions(Section):
 
     scales: Scales = Field((0.5, 1.0, 1.5), description="scales of the multi-scale variant")
     flip: bool = Field(True, description="the multi-scale variant also averages mirror images")
-    precision: Precision = Field(
-        "32-true",
-        description="of the network; bf16-mixed and 16-mixed are faster",
-    )
+    precision: NetworkPrecision = "32-true"
     saliency_share: Threshold = Field(
         0.4,
         description="where the classes are known: weight of the network's saliency beside its "

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from auxseg.images import encoded
+
 Palette = Sequence[tuple[int, int, int]]
 """RGB of background and classes, or of all 256 indices."""
 
@@ -19,6 +21,11 @@ def index_picture(labels: np.ndarray) -> Image.Image:
     picture = Image.fromarray(labels)
     picture.putpalette([value for colour in voc_palette(256) for value in colour])
     return picture
+
+
+def index_png(labels: np.ndarray) -> bytes:
+    """The file of `index_picture`."""
+    return encoded(index_picture(labels), "PNG")
 
 
 def _colour(index: int) -> tuple[int, int, int]:

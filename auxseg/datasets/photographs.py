@@ -66,8 +66,16 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def picture_files(folder: Path) -> list[Path]:
+    """Every picture below a folder, sorted."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    ]
+
+
 def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     """(path below the folder without extension, path) of every picture, sorted."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            yield composed(path.relative_to(folder).with_suffix("").as_posix()), path
+    for path in picture_files(folder):
+        yield composed(path.relative_to(folder).with_suffix("").as_posix()), path

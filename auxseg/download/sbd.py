@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from scipy.io import loadmat
 
-from auxseg.datasets.palette import index_picture
+from auxseg.datasets.palette import index_png
 from auxseg.datasets.tables import read_list
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.download.archives import VOC_ROOT
@@ -67,7 +67,7 @@ def unpack_sbd(archive: Path, wanted: Sequence[str], folder: Path) -> list[Path]
         for member in progress(masks, f"unpack {archive.name}", len(masks)):
             path = target / f"{member.path.stem}.png"
             if not path.exists():
-                write_atomically(path, _png(_mask(member, archive)))
+                write_atomically(path, index_png(_mask(member, archive)))
     for image_id in sorted(train | val):
         path = target / f"{image_id}.png"
         if not path.exists():
@@ -125,9 +125,3 @@ def _content(member: Member, archive: Path) -> bytes:
         )
     with member.open() as file:
         return file.read()
-
-
-def _png(mask: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    index_picture(mask).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -42,7 +42,7 @@ def average_maps(
         (K, height, width) float32.
     """
     device = device_of(backbone)
-    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
+    pixels = _as_batch(image, device)
     total: Tensor | float = 0.0
     for scale in scales:
         scaled = normalise(_rescale(pixels, scale), backbone)
@@ -129,8 +129,7 @@ def dense_affinity(
         (N, N) float32, whose row i says what position i is averaged with, and the (rows, columns)
         of the N positions.
     """
-    device = device_of(network)
-    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
+    pixels = _as_batch(image, device_of(network))
     outputs = network(normalise(pixels, network.backbone))
     if outputs.affinity is None:
         return None
@@ -141,6 +140,11 @@ def dense_affinity(
 def softmax_of_first(labels: int, maps: Tensor) -> Tensor:
     """Logits of `labels` labels, the first maps, to probabilities; the others stay as they are."""
     return torch.cat((maps[:, :labels].softmax(dim=1), maps[:, labels:]), dim=1)
+
+
+def _as_batch(image: np.ndarray, device: torch.device) -> Tensor:
+    """(H, W, 3) to (1, 3, H, W) on a device."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
 
 
 def _precision_of(precision: str, device: torch.device) -> torch.autocast:

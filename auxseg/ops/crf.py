@@ -11,7 +11,7 @@ Inference = Callable[[np.ndarray, np.ndarray, Kernels], np.ndarray]
 """From image, unary energies and kernels to marginals."""
 
 _SMALLEST = 1e-5
-_IMPROBABLE = 0.05  # a label below it everywhere is left out; benchmarks/crf.md has what it costs
+_IMPROBABLE = 0.05  # a label below it everywhere is left out; benchmarks/speed.md has what it costs
 
 
 def marginals(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.ndarray:

@@ -13,7 +13,7 @@ from auxseg.metrics import Confusion, mean
 from auxseg.report.affinity_map import AffinityMap
 from auxseg.report.layers import Encoded, data_url, grey_png, layers_of, photograph
 from auxseg.report.panels import slug
-from auxseg.report.tiles import Maps
+from auxseg.report.tiles import Maps, class_maps
 
 EMBEDDED_BYTES = 6_000_000  # pictures are part of the page as long as they are not more
 FOLDER = "pictures"
@@ -74,11 +74,10 @@ def show(
         index: of the data set.
         affinity: the last network's.
     """
-    labels = maps.labels[-1].read(entry.id) if entry.id in maps.labels[-1] else None
-    truth = maps.masks.read(entry.id) if entry.id in maps.masks else None
-    found = labels
-    if entry.id in maps.predictions[-1]:
-        found = maps.predictions[-1].read(entry.id)[-1]
+    of_classes = class_maps(entry.id, maps)
+    truth = of_classes.truth
+    labels = of_classes.labels.get(len(maps.labels) - 1)
+    found = of_classes.predictions.get(len(maps.predictions) - 1, labels)
     named = np.flatnonzero(entry.labels) + 1
     seen = np.unique(np.concatenate([named, *(m.ravel() for m in (found, truth) if m is not None)]))
     return Shown(
@@ -88,7 +87,7 @@ def show(
         tuple(int(index) for index in seen if index not in (BACKGROUND, IGNORE)),
         entry.size,
         photograph(photo),
-        tuple(layers_of(entry, maps, index.palette)),
+        tuple(layers_of(entry, maps, of_classes, index.palette)),
         _iou(truth, found, len(index.classes)),
         None if labels is None else float((labels == IGNORE).mean()),
         affinity,

@@ -1,7 +1,6 @@
 """The pictures that the browser lays over a photograph, as encoded files."""
 
 import base64
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,10 +10,10 @@ from PIL import Image
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.palette import Palette
 from auxseg.datasets.record import IGNORE
-from auxseg.images import fit, scaled_size
+from auxseg.images import encoded, fit, scaled_size
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.report.panels import fit_classes, fit_heat
-from auxseg.report.tiles import Maps, class_maps
+from auxseg.report.tiles import ClassMaps, Maps
 
 LONGEST_SIDE = 400
 _MIME = {".jpg": "image/jpeg", ".png": "image/png"}
@@ -46,12 +45,15 @@ def photograph(photo: np.ndarray) -> Encoded:
     return _jpeg("Photograph", fit(photo, _shown_size(photo.shape[:2])))
 
 
-def layers_of(entry: Entry, maps: Maps, palette: Palette) -> Iterator[Encoded]:
+def layers_of(
+    entry: Entry, maps: Maps, of_classes: ClassMaps, palette: Palette
+) -> Iterator[Encoded]:
     """Whatever maps there are of an image, in the order of the stages.
 
     Args:
         entry: the image's.
         maps: open artifacts; any may lack this image.
+        of_classes: what they hold of it in classes.
         palette: RGB of background and classes.
     """
     size = _shown_size(entry.size)
@@ -60,13 +62,13 @@ def layers_of(entry: Entry, maps: Maps, palette: Palette) -> Iterator[Encoded]:
     if maps.cam is not None and entry.id in maps.cam:
         heat = fit_heat(maps.cam.read(entry.id).max(axis=0), size)
         yield _jpeg("CAM", heat_colors(heat))
-    for title, classes in class_maps(entry.id, maps):
+    for title, classes in of_classes.titled():
         yield _class_png(title, fit_classes(classes, size), palette)
 
 
 def grey_png(values: np.ndarray) -> bytes:
     """(H, W) uint8 as a grey PNG."""
-    return _encoded(Image.fromarray(values), "PNG", optimize=True)
+    return encoded(Image.fromarray(values), "PNG", optimize=True)
 
 
 def _shown_size(size: tuple[int, ...]) -> tuple[int, int]:
@@ -74,7 +76,7 @@ def _shown_size(size: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _jpeg(title: str, picture: np.ndarray) -> Encoded:
-    return Encoded(title, ".jpg", _encoded(Image.fromarray(picture), "JPEG", quality=82))
+    return Encoded(title, ".jpg", encoded(Image.fromarray(picture), "JPEG", quality=82))
 
 
 def _class_png(title: str, classes: np.ndarray, palette: Palette) -> Encoded:
@@ -84,11 +86,5 @@ def _class_png(title: str, classes: np.ndarray, palette: Palette) -> Encoded:
     opacity = np.full(256, 255, dtype=np.uint8)
     opacity[0], opacity[IGNORE] = 0, _IGNORED_OPACITY
     return Encoded(
-        title, ".png", _encoded(image, "PNG", transparency=opacity.tobytes(), optimize=True)
+        title, ".png", encoded(image, "PNG", transparency=opacity.tobytes(), optimize=True)
     )
-
-
-def _encoded(image: Image.Image, kind: str, **settings: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **settings)
-    return buffer.getvalue()

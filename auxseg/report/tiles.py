@@ -1,6 +1,6 @@
 """The tiles of one image's panel, from every artifact that holds a map of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,27 @@ class Maps:
     predictions: Sequence[MapReader]
 
 
+@dataclass(frozen=True)
+class ClassMaps:
+    """What there is of one image, (H, W) uint8 each.
+
+    Attributes:
+        labels, predictions: by round.
+        truth: the true mask.
+    """
+
+    labels: Mapping[int, np.ndarray]
+    predictions: Mapping[int, np.ndarray]
+    truth: np.ndarray | None
+
+    def titled(self) -> Iterator[tuple[str, np.ndarray]]:
+        """All, in the order of the stages."""
+        yield from ((f"Labels, round {r}", values) for r, values in self.labels.items())
+        yield from ((f"Prediction, round {r}", values) for r, values in self.predictions.items())
+        if self.truth is not None:
+            yield "True mask", self.truth
+
+
 def tiles_of(
     entry: Entry, photo: np.ndarray, maps: Maps, palette: Palette
 ) -> tuple[list[Tile], set[int]]:
@@ -54,25 +75,21 @@ def tiles_of(
         tiles.append(Tile("CAM", overlay_heat(small, heat)))
 
     present = {int(k) + 1 for k in np.flatnonzero(entry.labels)}
-    for title, classes in class_maps(entry.id, maps):
+    for title, classes in class_maps(entry.id, maps).titled():
         fitted = fit_classes(classes, size)
         tiles.append(Tile(title, overlay_classes(small, fitted, palette)))
         present |= {int(index) for index in np.unique(classes)}
     return tiles, present
 
 
-def class_maps(image_id: str, maps: Maps) -> list[tuple[str, np.ndarray]]:
-    """(title, (H, W) uint8) of labels, predictions and the true mask."""
-    found = [
-        (f"Labels, round {number}", reader.read(image_id))
-        for number, reader in enumerate(maps.labels)
-        if image_id in reader
-    ]
-    found += [
-        (f"Prediction, round {number}", reader.read(image_id)[-1])
-        for number, reader in enumerate(maps.predictions)
-        if image_id in reader
-    ]
-    if image_id in maps.masks:
-        found.append(("True mask", maps.masks.read(image_id)))
-    return found
+def class_maps(image_id: str, maps: Maps) -> ClassMaps:
+    """An image's labels, predictions and true mask, as far as there are any."""
+    return ClassMaps(
+        {r: reader.read(image_id) for r, reader in enumerate(maps.labels) if image_id in reader},
+        {
+            r: reader.read(image_id)[-1]
+            for r, reader in enumerate(maps.predictions)
+            if image_id in reader
+        },
+        maps.masks.read(image_id) if image_id in maps.masks else None,
+    )

@@ -8,7 +8,6 @@ Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made
 """
 
 import functools
-import io
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ import pandas as pd
 from auxseg import __version__
 from auxseg.config import ReportOptions
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.images import fit, scaled_size
+from auxseg.images import encoded, fit, scaled_size
 from auxseg.report import plots, tables
 from auxseg.report.affinity_map import AffinityMap, coarse_affinity
 from auxseg.report.gallery import FOLDER as PICTURES
@@ -103,11 +102,9 @@ def run(
     drawn = {
         "losses": plots.plot_losses(histories),
         "miou": plots.plot_miou(metrics),
-        "per_class": plots.plot_per_class(classes),
         "pseudo_labels": plots.plot_pseudo_labels(metrics),
+        "per_class": plots.plot_per_class(classes),
     }
-    for name, picture in drawn.items():
-        write_atomically(page.parent / "plots" / f"{name}.png", picture)
     columns, rows = tables.by_class(classes)
     content = Page(
         title=options.title,
@@ -121,7 +118,7 @@ def run(
         per_class_columns=columns,
         per_class=rows,
         supervision=supervision(origins, masks),
-        plots=_plots(drawn, scored=not metrics.empty),
+        plots=_write_plots(page.parent, drawn, scored=not metrics.empty),
         gallery=browser.data,
         shown=len(shown),
         pictured=sum(len(entries) for entries in splits.values()),
@@ -176,9 +173,8 @@ def _write_panels(
         for number, entry in enumerate(progress(chosen, f"panels {split}", len(chosen)), 1):
             tiles, present = tiles_of(entry, entry.photograph(), maps, index.palette)
             panel = compose(tiles, present, index.classes, index.palette)
-            buffer = io.BytesIO()
-            panel.save(buffer, "PNG", optimize=True)
-            write_atomically(folder / file_name(entry, number), buffer.getvalue())
+            content = encoded(panel, "PNG", optimize=True)
+            write_atomically(folder / file_name(entry, number), content)
 
 
 def _shown(
@@ -226,9 +222,12 @@ def _write_pictures(folder: Path, browser: Gallery) -> None:
         write_atomically(folder / name, content)
 
 
-def _plots(drawn: Mapping[str, bytes], *, scored: bool) -> list[Picture]:
-    """The plots with something in them."""
-    names = list(_PLOTS) if scored else ["losses"]
-    return [
-        Picture(data_url(drawn[name], ".png"), f"plots/{name}.png", *_PLOTS[name]) for name in names
-    ]
+def _write_plots(folder: Path, drawn: Mapping[str, bytes], *, scored: bool) -> list[Picture]:
+    """Write all plots; those with something in them are the page's."""
+    pictures = []
+    for name, content in drawn.items():
+        file = f"plots/{name}.png"
+        write_atomically(folder / file, content)
+        if scored or name == "losses":
+            pictures.append(Picture(data_url(content, ".png"), file, *_PLOTS[name]))
+    return pictures

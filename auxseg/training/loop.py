@@ -20,7 +20,7 @@ from auxseg.training.checkpoint import (
     save_checkpoint,
 )
 from auxseg.training.learner import Learner, LossesOf
-from auxseg.training.pictures import crops_picture
+from auxseg.training.pictures import SHOWN, crops_picture
 from auxseg.training.samples import Batch, CropDataset, batches
 
 SECONDS_A_CHECKPOINT = 300  # within an epoch; there is one after each in any case
@@ -161,9 +161,10 @@ class TrainingLog:
         self.save()
         if self._events is None:
             return
-        predicted = self._learner.segmentation(batch["image"])
+        images = batch["image"][:SHOWN]
+        predicted = self._learner.segmentation(images)
         if predicted is not None:
-            shown = (batch["image"], batch["segmentation"], predicted)
+            shown = (images, batch["segmentation"][:SHOWN], predicted)
             picture = crops_picture(*(values.numpy() for values in shown))
             self._events.add_image("crops", picture, self.done, dataformats="HWC")
         last = self.rows[-1]["epoch"]

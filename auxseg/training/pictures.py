@@ -5,7 +5,7 @@ import numpy as np
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import IGNORE
 
-_SHOWN = 4
+SHOWN = 4
 _OPACITY = 0.6
 
 
@@ -20,8 +20,8 @@ def crops_picture(images: np.ndarray, labels: np.ndarray, predicted: np.ndarray)
     Returns:
         (3 * S, columns * S, 3) uint8.
     """
-    photos = images[:_SHOWN].transpose(0, 2, 3, 1)
-    overlays = [_over(photos, classes[:_SHOWN]) for classes in (labels, predicted)]
+    photos = images[:SHOWN].transpose(0, 2, 3, 1)
+    overlays = [_over(photos, classes[:SHOWN]) for classes in (labels, predicted)]
     return np.concatenate([np.concatenate(list(row), axis=1) for row in (photos, *overlays)])
 
 

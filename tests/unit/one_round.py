@@ -44,6 +44,14 @@ def make_round(tiny_run: Path, folder: Path) -> None:
         cam=folder / "cam.h5",
         runtime=RUNTIME,
     )
+    seed_round(folder)
+    train_round(folder, folder / "round0")
+    refine_round(folder, folder / "round1")
+    predict_round(folder, folder / "round0/predictions.h5")
+
+
+def seed_round(folder: Path) -> None:
+    """The first labels."""
     seed.run(
         SeedOptions(),
         index=folder / "index.h5",
@@ -51,9 +59,6 @@ def make_round(tiny_run: Path, folder: Path) -> None:
         saliency=folder / "saliency.h5",
         labels=folder / "round0/labels.h5",
     )
-    train_round(folder, folder / "round0")
-    refine_round(folder, folder / "round1")
-    predict_round(folder, folder / "round0/predictions.h5")
 
 
 def train_round(

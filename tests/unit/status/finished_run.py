@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from auxseg.config import SeedOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.description import description_metadata
 from auxseg.report.tables import gather, read_text_table
-from auxseg.stages import seed
 from auxseg.status import JobState, job_states
 from auxseg.store import Header, MapWriter, file_digest
-from tests.unit.one_round import score
+from tests.unit.one_round import score, seed_round
 
 ROUNDS = 2
 LONG_AGO = 3600  # seconds
@@ -34,13 +32,7 @@ def finish(folder: Path, prepared: Path) -> Path:
         shutil.copy2(artifact, folder)
     classifier = write_weights(folder, "classifier", {"index": "index.h5"})
     write_cam(folder)
-    seed.run(
-        SeedOptions(),
-        index=folder / "index.h5",
-        cam=folder / "cam.h5",
-        saliency=folder / "saliency.h5",
-        labels=folder / "round0/labels.h5",
-    )
+    seed_round(folder)
     start, saliency = classifier, "saliency.h5"
     for number in range(ROUNDS + 1):
         here = f"round{number}"
