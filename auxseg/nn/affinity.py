@@ -5,7 +5,7 @@ stride 8. It is therefore made in blocks of rows where it would not fit into a b
 never is there as a whole; what it is applied to, and its gradients, come out alike.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 import torch
@@ -68,11 +68,7 @@ class Affinity:
         if self._is_kept(maps.device.type):
             return (self.dense() @ flat).transpose(1, 2).reshape(maps.shape)
         blocks = self._blocks(self._rows_a_block(maps.device.type))
-        products = (self._of_block(flat, *block) for block in blocks)
-        if self._transposed:
-            result = reduce(torch.add, products)
-        else:
-            result = torch.cat(list(products), dim=1)
+        result = (self._summed if self._transposed else self._stacked)(flat, blocks)
         return result.transpose(1, 2).reshape(maps.shape)
 
     def _is_kept(self, device: str) -> bool:
@@ -82,6 +78,24 @@ class Affinity:
         if torch.is_grad_enabled():  # all that becomes of the rows stays, too
             return self._rows_a_block(device) >= self.positions
         return self.batch * self.positions**2 * 4 <= _budget(device)
+
+    def _stacked(self, flat: Tensor, blocks: Iterable[tuple[int, int]]) -> Tensor:
+        """Every block of rows makes these rows of the result, (B, N, K)."""
+        if torch.is_grad_enabled():
+            return torch.cat([self._of_block(flat, *block) for block in blocks], dim=1)
+        # Results kept apart, each between two large blocks, would keep the memory of these from
+        # being given back.
+        result = torch.empty_like(flat)
+        for first, last in blocks:
+            result[:, first:last] = self._product(flat, first, last)
+        return result
+
+    def _summed(self, flat: Tensor, blocks: Iterable[tuple[int, int]]) -> Tensor:
+        """Every block of rows adds to all rows of the transpose's result, (B, N, K)."""
+        # In half precision a sum over many blocks would lose what one product keeps.
+        wide = torch.promote_types(flat.dtype, torch.float32)
+        products = (self._of_block(flat, *block) for block in blocks)
+        return reduce(torch.add, products, torch.zeros_like(flat, dtype=wide))
 
     def _of_block(self, flat: Tensor, first: int, last: int) -> Tensor:
         """What one block of rows makes of the maps; made anew for its gradients."""

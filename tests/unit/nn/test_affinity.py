@@ -119,6 +119,25 @@ def test_blocks_of_rows_give_the_values_and_gradients_of_the_whole(monkeypatch, 
         assert torch.allclose(found[name], gradient, atol=1e-9), name
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("learning", [False, True])
+def test_in_mixed_precision_blocks_are_as_near_to_the_truth_as_the_whole(
+    monkeypatch, transposed, learning
+):
+    whole = torch.softmax(torch.randn(1, 600, 600), dim=2)
+    maps = torch.rand(1, 3, 20, 30) + 1
+    affinity = given(whole.transpose(1, 2) if transposed else whole)
+    affinity = affinity.transpose() if transposed else affinity
+    truth = (whole.double() @ maps.double().flatten(2).transpose(1, 2)).transpose(1, 2)
+    monkeypatch.setitem(affinities.BLOCK_BYTES, "cpu", 600 * 4 * affinities._COPIES)  # of one row
+
+    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(learning):
+        blocked = affinity.apply(maps)
+
+    error = (blocked.double().flatten(2) / truth - 1).abs().max()
+    assert error < 2 * 2**-8  # of bfloat16's factors and of its result
+
+
 def test_a_large_affinity_is_never_whole_in_memory(monkeypatch):
     monkeypatch.setitem(affinities.BLOCK_BYTES, "cpu", 10 * 400 * 4 * affinities._COPIES)
     asked = []
