@@ -31,14 +31,14 @@ def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
     Raises:
         UserError: the file is missing, empty, truncated, too large or not an image.
     """
-    with _decoding(Path(path), content) as opened:
-        image = ImageOps.exif_transpose(opened)
+    with _decoding(Path(path), content) as image:
+        ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I") or image.mode == "F":
             image = Image.fromarray(_to_8_bit(np.asarray(image)))
         if "A" in image.mode or "transparency" in image.info:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> np.ndarray:

@@ -1,7 +1,8 @@
 """What the published code of this field does, written plainly: what our forms are measured against.
 
 The whole N x N affinity; a CRF on all labels, one image after the other; samples preprocessed whole
-and in float64; refinement image by image, scale by scale, with a PNG and a .npy for each image.
+and in floating point; refinement image by image, scale by scale, with a PNG and a .npy for each
+image; confusion matrices by np.bincount.
 """
 
 from pathlib import Path
@@ -58,36 +59,67 @@ def crf(
 
 
 class PlainSamples:
-    """Crops of whole photographs that were scaled, jittered and normalised in float64 first."""
+    """Crops of whole photographs that were scaled, jittered and normalised first.
 
-    def __init__(self, photographs: list[Path], masks: list[Path], options: TrainOptions) -> None:
-        self.photographs, self.masks, self.options = photographs, masks, options
+    Args:
+        photographs: files.
+        masks: their labels, PNG.
+        saliencies: their saliency maps, PNG.
+        options: crop size and scales.
+        precision: of the photographs until they are cropped.
+    """
+
+    def __init__(
+        self,
+        photographs: list[Path],
+        masks: list[Path],
+        saliencies: list[Path],
+        options: TrainOptions,
+        precision: type[np.floating],
+    ) -> None:
+        self.photographs, self.targets = photographs, (masks, saliencies)
+        self.options, self.precision = options, precision
         self.random = np.random.default_rng(0)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        image = np.asarray(Image.open(self.photographs[number]).convert("RGB"), dtype=np.float64)
-        label = np.asarray(Image.open(self.masks[number]))
+        picture = Image.open(self.photographs[number]).convert("RGB")
+        image = np.asarray(picture, dtype=self.precision)
+        targets = [np.asarray(Image.open(files[number])) for files in self.targets]
         scale = self.random.uniform(self.options.min_scale, self.options.max_scale)
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-        label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
-        strengths = self.random.uniform(0.7, 1.3, size=3)
-        grey = image @ np.array([0.299, 0.587, 0.114])
-        image = grey[..., None] + strengths[0] * (image - grey[..., None])
-        image = grey.mean() + strengths[1] * (image - grey.mean())
-        image = (np.clip(image * strengths[2], 0, 255) / 255.0 - MEAN) / STD
+        targets = [cv2.resize(t, size, interpolation=cv2.INTER_NEAREST) for t in targets]
+        image = self._normalised(image)
         if self.random.random() < 0.5:
-            image, label = image[:, ::-1], label[:, ::-1]
+            image, targets = image[:, ::-1], [target[:, ::-1] for target in targets]
         side = self.options.crop_size
-        margins = [max(0, side - length) for length in image.shape[:2]]
-        image = np.pad(image, ((0, margins[0]), (0, margins[1]), (0, 0)))
-        label = np.pad(label, ((0, margins[0]), (0, margins[1])), constant_values=255)
+        margins = [(0, max(0, side - length)) for length in image.shape[:2]]
+        image = np.pad(image, (*margins, (0, 0)))
+        targets = [np.pad(target, margins, constant_values=255) for target in targets]
         top, left = (self.random.integers(0, length - side + 1) for length in image.shape[:2])
-        image = image[top : top + side, left : left + side].transpose(2, 0, 1)
+        place = np.s_[top : top + side, left : left + side]
+        image = image[place].transpose(2, 0, 1)
+        label, saliency = (target[place] for target in targets)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image)).float(),
-            "segmentation": torch.from_numpy(label[top : top + side, left : left + side].copy()),
+            "segmentation": torch.from_numpy(label.copy()),
+            "saliency": torch.from_numpy((saliency >= 128).astype(np.uint8)),
         }
+
+    def _normalised(self, image: np.ndarray) -> np.ndarray:
+        strengths = self.random.uniform(0.7, 1.3, size=3).astype(self.precision)
+        grey = image @ np.array([0.299, 0.587, 0.114], dtype=self.precision)
+        image = grey[..., None] + strengths[0] * (image - grey[..., None])
+        image = grey.mean() + strengths[1] * (image - grey.mean())
+        mean, std = (values.astype(self.precision) for values in (MEAN, STD))
+        return (np.clip(image * strengths[2], 0, 255) / self.precision(255) - mean) / std
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, classes) counts of one image, pixels of unknown truth (255) left out."""
+    known = truth < classes
+    pairs = classes * truth[known].astype(int) + predicted[known]
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 @torch.no_grad()

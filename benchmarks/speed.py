@@ -10,18 +10,16 @@ process may use. Peak memory is that of a process of its own. Writes benchmarks/
 import argparse
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import reference
+import speed_affinity
 import torch
-from measure import ROUNDS, in_turns, machine
+from measure import ROUNDS, Row, compared, in_turns, machine
 from speed_data import CLASSES, IMAGES, REPEATED, SIZE, Data
 
 from auxseg.config import (
@@ -33,7 +31,6 @@ from auxseg.config import (
 from auxseg.crf import segmentation_crf
 from auxseg.images import read_image
 from auxseg.metrics import Confusion
-from auxseg.nn.affinity import Affinity, CrossTaskAffinity
 from auxseg.ops.crf import labels_that_matter
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
@@ -44,126 +41,24 @@ CORES = torch.get_num_threads()
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measure: the plain form's and ours, what they agree in."""
-
-    what: str
-    plain: str
-    ours: str
-    ratio: str
-    agreement: str
-
-
 def main() -> None:
-    """Measure everything and write the page, or, as a child, one affinity's memory."""
+    """Measure everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="photographs (.jpg)")
-    parser.add_argument("--affinity", nargs=2, metavar=("FORM", "N"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.affinity:
-        print(affinity_memory(arguments.affinity[0], int(arguments.affinity[1])))
-        return
     with tempfile.TemporaryDirectory() as name:
         data = Data.make(Path(name), arguments.folder)
-        rows: list[Row] = []
-        for measure in (affinities, samples, evaluations, crfs, refinements):
+        rows = speed_affinity.rows()
+        for measure in (samples, evaluations, crfs, refinements):
             rows += measure(data)
             page = document(rows, arguments.folder)
             Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
             print(page, flush=True)
 
 
-def compared(what: str, seconds: Sequence[float], agreement: str) -> Row:
-    """A row of images a second, from what the plain form and ours take for an image."""
-    plain, ours = (1 / value for value in seconds)
-    return Row(what, f"{plain:.3g}/s", f"{ours:.3g}/s", f"{ours / plain:.1f} x", agreement)
-
-
 def an_image(few: float, many: float) -> float:
     """Seconds an image of a form that starts processes: the start is in both and falls out."""
     return (many - few) / (IMAGES * (REPEATED - 1))
-
-
-# Affinity -----------------------------------------------------------------------------------------
-
-
-def affinities(_: Data) -> list[Row]:
-    """Time where the dense form fits, memory where it hardly does, and where it does not."""
-    rows = []
-    plain, ours, maps = affinity_forms(41 * 41)
-    with torch.inference_mode():
-        difference = (plain(maps) - ours(maps)).abs().max().item()
-        seconds = in_turns(lambda: plain(maps), lambda: ours(maps))
-    rows.append(
-        Row(
-            "cross-task affinity, N = 1,681: time",
-            f"{1000 * seconds[0]:.0f} ms",
-            f"{1000 * seconds[1]:.0f} ms",
-            f"{seconds[1] / seconds[0]:.2f} x the time",
-            f"values to {difference:.0e}, gradients to {gradients(41 * 41):.0e} of the largest",
-        )
-    )
-    for positions, forms in ((4096, ("plain", "ours")), (16384, ("ours",))):
-        peaks = {form: float(child("--affinity", form, str(positions))) for form in forms}
-        shown = [f"{peaks[form]:.0f} MiB" if form in peaks else "-" for form in ("plain", "ours")]
-        ratio = f"{peaks['plain'] / peaks['ours']:.1f} x less" if "plain" in peaks else ""
-        rows.append(Row(f"cross-task affinity, N = {positions:,}: peak memory", *shown, ratio, ""))
-    return rows
-
-
-def affinity_forms(positions: int) -> tuple[Callable, Callable, torch.Tensor]:
-    """The plain form and ours, of the same features, and maps (N, 22) to apply them to."""
-    torch.manual_seed(0)
-    block = CrossTaskAffinity()
-    theta, phi = torch.randn(2, 2, 128, positions) * 0.3
-    maps = torch.rand(positions, CLASSES + 2)
-
-    def of_task(task: int) -> Affinity:
-        def rows(first: int, last: int) -> torch.Tensor:
-            return torch.softmax(theta[task, :, first:last].T @ phi[task], dim=1)[None]
-
-        return Affinity(rows, 1, positions)
-
-    def ours(values: torch.Tensor) -> torch.Tensor:
-        grid = values.T.reshape(1, values.shape[1], positions, 1)
-        return block(of_task(0), of_task(1)).apply(grid).flatten(2)[0].T
-
-    return partial(reference.dense_affinity, block, theta, phi), ours, maps
-
-
-def gradients(positions: int) -> float:
-    """The largest difference of the maps' gradients, by the largest gradient."""
-    plain, ours, maps = affinity_forms(positions)
-    found = []
-    for form in (plain, ours):
-        values = maps.clone().requires_grad_()
-        form(values).square().sum().backward()
-        found.append(values.grad)
-    return float((found[0] - found[1]).abs().max() / found[0].abs().max())
-
-
-def affinity_memory(form: str, positions: int) -> float:
-    """MiB above what the process took before."""
-    plain, ours, maps = affinity_forms(positions)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = memory("VmRSS")
-    with torch.inference_mode():
-        (plain if form == "plain" else ours)(maps)
-    return memory("VmHWM") - before
-
-
-def memory(name: str) -> float:
-    """MiB of this process: VmRSS now, VmHWM at most."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    found = next(line for line in lines if line.startswith(f"{name}:"))
-    return int(found.split()[1]) / 1024
-
-
-def child(*arguments: str) -> str:
-    """What this script prints in a process of its own."""
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 # CRF ----------------------------------------------------------------------------------------------
@@ -184,10 +79,11 @@ def crfs(data: Data) -> list[Row]:
 
     pairs = list(zip(plain(), ours(1), data.masks, strict=True))
     same = np.mean([(a == b).mean() for a, b, _ in pairs])
+    kept = np.mean([len(labels_that_matter(p)) for p in data.probabilities])
     plainly, few, many = in_turns(plain, partial(ours, 1), partial(ours, REPEATED))
     return [
         compared(
-            f"CRF, 21 labels, 10 iterations, {CORES} cores",
+            f"CRF, 21 labels of which {kept:.3g} matter, 10 iterations, {CORES} cores",
             (plainly / IMAGES, an_image(few, many)),
             f"{100 * same:.3f} % of labels, mIoU differs by {miou_difference(pairs):.3f}",
         )
@@ -216,20 +112,32 @@ def miou_difference(pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 
 
 def samples(data: Data) -> list[Row]:
-    """Crops of 321 pixels with labels (and, ours, saliency), on one core."""
+    """Crops of 321 pixels with labels and saliency, on one core."""
     options = TrainOptions(crop_size=321)
-    plain = reference.PlainSamples(data.files, data.label_files, options)
+    files = (data.files, data.label_files, data.saliency_files, options)
+    plain = [reference.PlainSamples(*files, precision) for precision in (np.float64, np.float32)]
     ours = CropDataset(data.index.entries, options, 0, labels=data.labels, saliency=data.saliency)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    seconds = in_turns(
-        lambda: [plain[i] for i in range(IMAGES)],
+    *plainly, taken = in_turns(
+        *(partial(drawn, form) for form in plain),
         lambda: [ours[Place(0, i, 0)] for i in range(IMAGES)],
     )
     torch.set_num_threads(CORES)
+    names = ("float64", "float32")
     return [
-        compared("training samples, one core", [s / IMAGES for s in seconds], "drawn differently")
+        compared(
+            f"training samples, one core, plain form in {name}",
+            (seconds / IMAGES, taken / IMAGES),
+            "drawn differently",
+        )
+        for name, seconds in zip(names, plainly, strict=True)
     ]
+
+
+def drawn(samples: reference.PlainSamples) -> list[dict[str, torch.Tensor]]:
+    """One sample of each image."""
+    return [samples[number] for number in range(IMAGES)]
 
 
 # Refinement ---------------------------------------------------------------------------------------
@@ -279,26 +187,34 @@ def refinements(data: Data) -> list[Row]:
 
 
 def evaluations(data: Data) -> list[Row]:
-    """The confusion matrix of 21 classes."""
+    """The confusion matrix of 21 classes: against torchmetrics, and against np.bincount."""
     from torchmetrics.classification import MulticlassConfusionMatrix
 
     predicted = [p.argmax(axis=0).astype(np.uint8) for p in data.probabilities]
+    pairs = list(zip(data.masks, predicted, strict=True))
 
-    def plain() -> np.ndarray:
+    def torchmetrics() -> np.ndarray:
         matrix = MulticlassConfusionMatrix(CLASSES + 1, ignore_index=255)
-        for truth, guess in zip(data.masks, predicted, strict=True):
+        for truth, guess in pairs:
             matrix.update(torch.from_numpy(guess).long(), torch.from_numpy(truth).long())
         return matrix.compute().numpy()
 
+    def bincount() -> np.ndarray:
+        return sum(reference.confusion(*pair, CLASSES + 1) for pair in pairs)
+
     def ours() -> np.ndarray:
         counts = Confusion(CLASSES + 1)
-        for truth, guess in zip(data.masks, predicted, strict=True):
-            counts.add(truth, guess)
+        for pair in pairs:
+            counts.add(*pair)
         return counts.counts[:, :-1]
 
-    same = "same numbers" if np.array_equal(plain(), ours()) else "OTHER NUMBERS"
-    seconds = [s / IMAGES for s in in_turns(plain, ours)]
-    return [compared("confusion matrix", seconds, same)]
+    *plainly, taken = in_turns(torchmetrics, bincount, ours)
+    rows = []
+    for plain, seconds in zip((torchmetrics, bincount), plainly, strict=True):
+        same = "same numbers" if np.array_equal(plain(), ours()) else "OTHER NUMBERS"
+        what = f"confusion matrix, plain form by {plain.__name__}"
+        rows.append(compared(what, (seconds / IMAGES, taken / IMAGES), same))
+    return rows
 
 
 def document(rows: list[Row], folder: Path | None) -> str:
@@ -311,10 +227,13 @@ def document(rows: list[Row], folder: Path | None) -> str:
 
 `.venv/bin/python benchmarks/speed.py{argument}` on {machine()}.
 
-{source}, resampled to {SIZE[1]} x {SIZE[0]} pixels; probabilities of 21 labels, of which three
-matter in an image. Medians of {ROUNDS} rounds in which the plain form (benchmarks/reference.py:
-dense, batch 1, serial CRF on all labels, float64 preprocessing, PNG and .npy files) and ours take
-turns; without the start of processes, which ours has once a stage.
+{source}, resampled to {SIZE[1]} x {SIZE[0]} pixels; probabilities of 21 labels are made up, with as
+many that matter in an image as in those of a network trained on photographs (about three). Medians
+of {ROUNDS} rounds in which the plain form (benchmarks/reference.py: dense, batch 1, serial CRF on
+all labels, preprocessing of whole photographs, PNG and .npy files) and ours take turns; without the
+start of processes, which ours has once a stage. Peak memory is above what weights, features and
+maps take, the median of {ROUNDS} processes. torchmetrics checks its input, as ours does, and
+np.bincount does not.
 
 {markdown(header, cells)}
 """

@@ -31,6 +31,7 @@ class Data:
     index: Index
     files: list[Path]
     label_files: list[Path]
+    saliency_files: list[Path]
     images: list[np.ndarray]
     masks: list[np.ndarray]
     saliencies: list[np.ndarray]
@@ -53,12 +54,16 @@ class Data:
         probabilities = [likely(number) for number in range(IMAGES)]
         masks = [p.argmax(axis=0).astype(np.uint8) for p in probabilities]
         label_files = [file.with_suffix(".png") for file in files]
-        for mask, file in zip(masks, label_files, strict=True):
+        saliency_files = [file.with_name(f"{file.stem}-saliency.png") for file in files]
+        saliencies = [np.where(mask > 0, 255, 0).astype(np.uint8) for mask in masks]
+        for mask, file, saliency, other in zip(
+            masks, label_files, saliencies, saliency_files, strict=True
+        ):
             mask[:9] = 255
             index_picture(mask).save(file)
+            Image.fromarray(saliency).save(other)
         index = write_data(folder, files, masks)
         ids = [entry.id for entry in index.entries]
-        saliencies = [np.where(mask > 0, 255, 0).astype(np.uint8) for mask in masks]
         paths = {"labels": masks, "saliency": saliencies}
         for kind, maps in paths.items():
             with MapWriter(folder / f"{kind}.h5", Header(kind, "{}", {})) as writer:
@@ -69,6 +74,7 @@ class Data:
             index,
             files,
             label_files,
+            saliency_files,
             images,
             masks,
             saliencies,
@@ -82,9 +88,9 @@ class Data:
 def likely(seed: int) -> np.ndarray:
     """(21, H, W) float32 probabilities as a network's: three labels matter, the others hardly."""
     draw = np.random.default_rng(seed)
-    coarse = draw.normal(-6, 1, (CLASSES + 1, 8, 10)).astype(np.float32)
+    coarse = draw.normal(-6, 0.5, (CLASSES + 1, 8, 10)).astype(np.float32)
     for label in (0, *draw.choice(np.arange(1, CLASSES + 1), 2, replace=False)):
-        coarse[label] += draw.normal(6, 3, (8, 10))
+        coarse[label] = draw.normal(1, 2, (8, 10))
     logits = np.stack([cv2.resize(p, SIZE[::-1], interpolation=cv2.INTER_CUBIC) for p in coarse])
     exponents = np.exp(logits - logits.max(axis=0))
     return (exponents / exponents.sum(axis=0)).astype(np.float32)
