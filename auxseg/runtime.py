@@ -38,14 +38,21 @@ class Runtime:
 
 
 def place(network: "nn.Module", runtime: Runtime) -> None:
-    """Move a network, in place, to the device that Fabric chooses, channels last.
+    """Make a network, in place, ready to be used: fast, and on the device that Fabric chooses.
+
+    Args:
+        network: of images (B, 3, h, w), in evaluation mode; it cannot be trained any more.
+        runtime: threads and device.
 
     It computes on all of the runtime's threads, also where processes for what follows it share the
     cores: these have less to do, and fewer threads made the whole a sixth slower.
     """
     import torch  # here, so that stages without a network start without it
 
+    from auxseg.nn.folding import fold_batch_norm
+
     torch.set_num_threads(runtime.threads)
+    fold_batch_norm(network)
     network.to(make_fabric(runtime).device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
