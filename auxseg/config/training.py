@@ -109,6 +109,11 @@ class TrainingOptions(Section):
         0.0, ge=0, lt=1, description="of the moving average of weights that is kept; 0 = the last"
     )
     precision: Precision = Field("32-true", description="Fabric's name of the number format")
+    compile: bool = Field(
+        False,
+        description="torch.compile the network, which takes a C++ compiler and minutes at the "
+        "start: worth it where a GPU trains for hours",
+    )
 
     @model_validator(mode="after")
     def _scales_in_order(self) -> "TrainingOptions":

@@ -57,7 +57,14 @@ class Learner:
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._losses_of = losses_of
         self._options = options
-        optimiser = torch.optim.SGD(parameter_groups(network, options), momentum=options.momentum)
+        if options.compile:
+            network.compile()
+        optimiser = torch.optim.SGD(
+            parameter_groups(network, options),
+            momentum=options.momentum,
+            # Fabric cannot clip what a fused step would still have to scale.
+            fused=options.precision != "16-mixed",
+        )
         self._model, self._optimiser = self.fabric.setup(network, optimiser)
         self._parts: dict[str, Any] = {
             "model": network,

@@ -177,6 +177,23 @@ def test_a_batch_learnt_in_parts_is_learnt_alike(photos, tmp_path, parts):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_a_compiled_network_learns_alike_and_its_training_survives_an_interruption(
+    photos, tmp_path
+):
+    plain, compiled, cut = (tmp_path / name for name in ("plain", "compiled", "cut"))
+    options = {"epochs": 2, "frozen": True, "ema_decay": 0.5}
+    expected = train(photos, plain, **options)
+
+    learnt = train(photos, compiled, **options, compile=True)
+    train(photos, cut, **options, compile=True, stop_after=3)
+    resumed = train(photos, cut, **options, compile=True)
+
+    for found, wanted in zip(learnt.parameters(), expected.parameters(), strict=True):
+        assert torch.allclose(found, wanted, atol=1e-5)
+    assert equal(learnt, resumed)
+
+
 def test_a_moving_average_of_the_weights_is_kept_and_survives_an_interruption(photos, tmp_path):
     options = {"epochs": 3, "ema_decay": 0.5}
     last = train(photos, tmp_path / "last", epochs=3)
