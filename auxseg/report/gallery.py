@@ -1,8 +1,8 @@
 """What the page's browser knows of every image: its pictures, figures and affinity."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,7 @@ from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.metrics import Confusion, mean
 from auxseg.report.affinity_map import AffinityMap
 from auxseg.report.layers import Encoded, data_url, grey_png, layers_of, photograph
-from auxseg.report.panels import slug
 from auxseg.report.tiles import Maps, class_maps
-
-EMBEDDED_BYTES = 6_000_000  # pictures are part of the page as long as they are not more
-FOLDER = "pictures"
 
 
 @dataclass(frozen=True)
@@ -47,19 +43,6 @@ class Shown:
     iou: float | None
     ignored: float | None
     affinity: AffinityMap | None = None
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The browser's data, and the pictures that are files beside the page.
-
-    Attributes:
-        data: what the page's script reads, JSON.
-        files: name below the page's folder -> content; empty where the page holds all pictures.
-    """
-
-    data: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def show(
@@ -102,20 +85,8 @@ def _iou(truth: np.ndarray | None, found: np.ndarray | None, num_classes: int) -
     return mean(counts.iou())
 
 
-def gallery(shown: Sequence[Shown], index: Index) -> Gallery:
-    """The data of the browser; pictures are embedded as long as they are few."""
-    names = _names(shown)
-    size = sum(len(picture.content) for image in shown for picture in _pictures(image))
-    embedded = size <= EMBEDDED_BYTES
-    files: dict[str, bytes] = {}
-
-    def source(image: Shown, picture: Encoded, place: str) -> str:
-        if embedded:
-            return data_url(picture.content, picture.suffix)
-        name = f"{FOLDER}/{names[image.id]}-{place}{picture.suffix}"
-        files[name] = picture.content
-        return name
-
+def gallery(shown: Sequence[Shown], index: Index) -> str:
+    """What the browser's script reads, pictures and all, as JSON without "<"."""
     images = [
         {
             "id": image.id,
@@ -124,11 +95,8 @@ def gallery(shown: Sequence[Shown], index: Index) -> Gallery:
             "present": image.present,
             "height": image.size[0],
             "width": image.size[1],
-            "photo": source(image, image.photo, "photo"),
-            "layers": [
-                {"title": layer.title, "source": source(image, layer, str(number))}
-                for number, layer in enumerate(image.layers)
-            ],
+            "photo": _source(image.photo),
+            "layers": [{"title": layer.title, "source": _source(layer)} for layer in image.layers],
             "iou": _rounded(image.iou),
             "ignored": _rounded(image.ignored),
             "affinity": _affinity(image.affinity),
@@ -140,22 +108,14 @@ def gallery(shown: Sequence[Shown], index: Index) -> Gallery:
         for number, name in enumerate(("background", *index.classes))
     ]
     # No "<" within a script, where it could end it.
-    data = json.dumps({"classes": classes, "images": images}).replace("<", "\\u003c")
-    return Gallery(data, files)
+    return json.dumps({"classes": classes, "images": images}).replace("<", "\\u003c")
 
 
-def _pictures(image: Shown) -> Iterator[Encoded]:
-    yield image.photo
-    yield from image.layers
-
-
-def _names(shown: Iterable[Shown]) -> dict[str, str]:
-    """A name for each image's pictures."""
-    return {image.id: f"{number:04d}-{slug(image.id)}" for number, image in enumerate(shown)}
+def _source(picture: Encoded) -> str:
+    return data_url(picture.content, picture.suffix)
 
 
 def _affinity(affinity: AffinityMap | None) -> dict[str, Any] | None:
-    """Always part of the page: a browser reads no pixels of other files."""
     if affinity is None:
         return None
     return {

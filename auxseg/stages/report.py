@@ -3,8 +3,8 @@
 Reads:  of the run's folder: index.h5, masks.h5, saliency.h5, cam.h5, the classifier's history and
         weights' description, every round's history, labels, predictions and metrics, and the last
         network, for the affinity of a few images.
-Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made the run),
-        plots/*.png, panels/*.png and, where they are too many to be part of the page, pictures/.
+Writes: the page, which holds all that it shows, and beside it metrics.csv (all rounds),
+        config.yaml (what made the run), plots/*.png and panels/*.png.
 """
 
 import functools
@@ -24,8 +24,7 @@ from auxseg.datasets.index_file import Entry, Index, read_index
 from auxseg.images import encoded, fit, scaled_size
 from auxseg.report import plots, tables
 from auxseg.report.affinity_map import AffinityMap, coarse_affinity
-from auxseg.report.gallery import FOLDER as PICTURES
-from auxseg.report.gallery import Gallery, Shown, gallery, show
+from auxseg.report.gallery import Shown, gallery, show
 from auxseg.report.layers import data_url
 from auxseg.report.origins import is_fused, origins_of
 from auxseg.report.page import Page, Picture, render
@@ -70,7 +69,7 @@ def run(
     page: Path,
     runtime: Runtime,
 ) -> None:
-    """Write the page last, so that a page that is there has all its pictures.
+    """Write the page last, so that a page that is there has all that lies beside it.
 
     Args:
         options: title, and how many pictures.
@@ -87,18 +86,17 @@ def run(
     origins = origins_of(folder, refined=labelled_rounds > 1)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
-        page.unlink(missing_ok=True)  # its pictures are about to go
+        page.unlink(missing_ok=True)  # its panels are about to go
         splits = _pictured(index, maps)
         _write_panels(page.parent / "panels", index, maps, splits, options.panels)
         affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
         shown = list(_shown(index, maps, splits, options, affinity_of))
         masks = len(maps.masks)
-    browser = gallery(shown, index)
-    _write_pictures(page.parent, browser)
 
-    write_atomically(page.parent / "metrics.csv", metrics.to_csv(index=False).encode())
-    settings = configuration(origins, rounds)
-    write_atomically(page.parent / "config.yaml", settings.encode())
+    figures = metrics.to_csv(index=False).encode()
+    settings = configuration(origins, rounds).encode()
+    write_atomically(page.parent / "metrics.csv", figures)
+    write_atomically(page.parent / "config.yaml", settings)
     drawn = {
         "losses": plots.plot_losses(histories),
         "miou": plots.plot_miou(metrics),
@@ -119,7 +117,9 @@ def run(
         per_class=rows,
         supervision=supervision(origins, masks),
         plots=_write_plots(page.parent, drawn, scored=not metrics.empty),
-        gallery=browser.data,
+        figures=data_url(figures, ".csv"),
+        config=data_url(settings, ".yaml"),
+        gallery=gallery(shown, index),
         shown=len(shown),
         pictured=sum(len(entries) for entries in splits.values()),
         origins=list(origins.values()),
@@ -215,19 +215,11 @@ def _affinity_of(weights: Path, runtime: Runtime) -> AffinityOf:
     return affinity_of
 
 
-def _write_pictures(folder: Path, browser: Gallery) -> None:
-    """Write the pictures that the page does not hold, into an emptied folder."""
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
-    for name, content in browser.files.items():
-        write_atomically(folder / name, content)
-
-
 def _write_plots(folder: Path, drawn: Mapping[str, bytes], *, scored: bool) -> list[Picture]:
     """Write all plots; those with something in them are the page's."""
     pictures = []
     for name, content in drawn.items():
-        file = f"plots/{name}.png"
-        write_atomically(folder / file, content)
+        write_atomically(folder / f"plots/{name}.png", content)
         if scored or name == "losses":
-            pictures.append(Picture(data_url(content, ".png"), file, *_PLOTS[name]))
+            pictures.append(Picture(data_url(content, ".png"), *_PLOTS[name]))
     return pictures

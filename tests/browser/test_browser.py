@@ -92,27 +92,6 @@ def test_the_page_is_one_file_that_loads_without_a_fault(browser, page):
     assert browser.run("[...document.images].filter((i) => i.src && !i.naturalWidth).length") == 0
 
 
-def test_many_pictures_lie_beside_the_page(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxseg.report.gallery.EMBEDDED_BYTES", 1000)
-    page = run / "beside/index.html"
-    report.run(
-        ReportOptions(affinities=0, panels=0),
-        folder=run,
-        rounds=1,
-        labelled_rounds=2,
-        page=page,
-        runtime=Runtime(1),
-    )
-
-    with opened(page, tmp_path / "profile") as browser:
-        browser.run("document.querySelector('#grid').scrollIntoView()")
-        browser.wait_for("[...document.querySelectorAll('#grid img')].some((i) => i.naturalWidth)")
-        open_image(browser, 1)
-        browser.wait_for("document.querySelector('#photo').naturalWidth > 0")
-        assert browser.errors == []
-    assert len(list((page.parent / "pictures").glob("*-photo.jpg"))) == TRAIN + VAL
-
-
 def test_filters_and_orders_choose_what_is_listed(browser):
     assert len(texts(browser, "#grid li")) == TRAIN + VAL
 
