@@ -118,4 +118,4 @@ rule report:
     shell:
         "auxseg report --folder {params.folder:q} --rounds {params.rounds}"
         " --labelled-rounds {params.labelled_rounds} --page {output.page}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} --device cpu 2>&1 | tee {log}"
