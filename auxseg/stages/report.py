@@ -51,6 +51,10 @@ _PLOTS = {
         "Line plot of precision, recall, mIoU and ignored share of the pseudo labels by round.",
         "Pseudo labels by round. An ignored pixel counts as missed in recall and mIoU.",
     ),
+    "saliency": (
+        "Line plot of max-F, S-measure, IoU and mean absolute error of the saliency by round.",
+        "Saliency by round: coarse in round 0, then refined. Of the error less is better.",
+    ),
     "per_class": (
         "Bars of each class's IoU, pseudo labels beside predictions.",
         "Last pseudo labels beside the last predictions, class by class.",
@@ -101,6 +105,7 @@ def run(
         "losses": plots.plot_losses(histories),
         "miou": plots.plot_miou(metrics),
         "pseudo_labels": plots.plot_pseudo_labels(metrics),
+        "saliency": plots.plot_saliency(metrics),
         "per_class": plots.plot_per_class(classes),
     }
     columns, rows = tables.by_class(classes)

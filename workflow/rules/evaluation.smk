@@ -92,6 +92,12 @@ rule report:
             caption="../report/pseudo_labels.rst",
             labels={"curve": "pseudo labels by round"},
         ),
+        saliency_plot=report(
+            "<run>/report/plots/saliency.png",
+            category="Curves",
+            caption="../report/saliency.rst",
+            labels={"curve": "saliency by round"},
+        ),
         panels=report(
             directory("<run>/report/panels"),
             patterns=["{panel}.png"],

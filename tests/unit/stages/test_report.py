@@ -134,6 +134,7 @@ def test_the_report_consists_of_page_table_plots_and_panels(folder):
         "plots/miou.png",
         "plots/per_class.png",
         "plots/pseudo_labels.png",
+        "plots/saliency.png",
     ]
 
 
