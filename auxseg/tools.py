@@ -35,7 +35,7 @@ def new(
 @click.argument("dataset", type=click.Choice(list(ARCHIVES)))
 @click.argument("folder", type=click.Path(path_type=Path))
 def download(dataset: str, folder: Path) -> None:
-    r"""Get a public data set from its official servers into FOLDER, as the presets want it.
+    r"""Get a public data set from its maker's server into FOLDER, as the presets want it.
 
     \b
     voc12   PASCAL VOC 2012: VOCdevkit/VOC2012, 2 GB, 4 GB while it is unpacked
@@ -43,10 +43,11 @@ def download(dataset: str, folder: Path) -> None:
     coco14  MS COCO 2014: train2014/, val2014/, annotations/, 21 GB (27 GB)
 
     Stopped at any time, the same command goes on from there; of a data set that is there it gets
-    nothing. Archives are checked against their published checksums and deleted once they are
-    unpacked; {archive}.files lists what came of them. An archive that you have already is used if
-    it lies in FOLDER under its published name. Files of a data set that are there with another
-    size are replaced. The terms of the data sets' makers hold.
+    nothing. Where the maker's server fails a mirror is asked; the published checksum tells that
+    what came is the maker's archive. It is deleted once it is unpacked; {archive}.files lists what
+    came of it. An archive of your own that lies in FOLDER under its published name is used if its
+    checksum is right, else refused, and never deleted. Files of a data set that are there with
+    another size are replaced. The terms of the data sets' makers hold.
     """
     from auxseg.download.data_sets import download as get
 

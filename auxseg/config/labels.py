@@ -4,11 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from auxseg.config.base import Precision, Scales, Section, Threshold
+from auxseg.config.base import PRECISIONS, Precision, Scales, Section, Threshold
 
-NetworkPrecision = Annotated[
-    Precision, Field(description="of the network; bf16-mixed and 16-mixed are faster")
-]
+NetworkPrecision = Annotated[Precision, Field(description=f"of the network; {PRECISIONS}")]
 CrfEngine = Annotated[
     Literal["pydensecrf", "torch"],
     Field(

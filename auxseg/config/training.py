@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from auxseg.config.base import Precision, Section, Threshold
+from auxseg.config.base import PRECISIONS, Precision, Section, Threshold
 
 
 def _whole_number(value: Any) -> Any:
@@ -108,7 +108,9 @@ class TrainingOptions(Section):
     ema_decay: float = Field(
         0.0, ge=0, lt=1, description="of the moving average of weights that is kept; 0 = the last"
     )
-    precision: Precision = Field("32-true", description="Fabric's name of the number format")
+    precision: Precision = Field(
+        "32-true", description=f"Fabric's name of the number format; {PRECISIONS}"
+    )
     compile: bool = Field(
         False,
         description="torch.compile the network, which takes a C++ compiler and minutes at the "

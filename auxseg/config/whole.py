@@ -28,7 +28,9 @@ class ReportOptions(Section):
 
     title: str = Field("AuxSegNet run", description="the page's heading")
     panels: int = Field(8, ge=0, description="picture panels of each split, as files for print")
-    gallery: int = Field(100, ge=0, description="images of each split to browse on the page")
+    gallery: int = Field(
+        100, ge=0, description="images of each split to browse on the page, about 0.1 MB each"
+    )
     affinities: int = Field(
         6, ge=0, description="of these, images of each split whose affinity can be looked at"
     )

@@ -12,6 +12,7 @@ from pycocotools.coco import COCO
 from auxseg.config import CocoOptions
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, Record
+from auxseg.datasets.tables import repeated_ids
 from auxseg.errors import UserError, reason_of
 from auxseg.images import MAX_PIXELS
 
@@ -47,6 +48,8 @@ def load(options: CocoOptions) -> Dataset:
         if classes and found != classes:
             raise UserError(f"{file}: names other categories than the training annotations.")
         classes = found
+        for name in ("images", "categories"):
+            faults += repeated_ids(file, name, instances.dataset[name])
         if not part:
             faults.append(f"{file}: split {split!r} is empty: no image with an instance in it.")
         records += part

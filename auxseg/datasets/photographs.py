@@ -1,5 +1,6 @@
 """Photographs of a folder, and what bears their names: rows of label tables, masks, saliency."""
 
+import os
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -8,10 +9,17 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Photographs by id (path below the folder, no extension), and a sentence for each clash."""
+    """Photographs by id (path below the folder, no extension), and a sentence for each fault.
+
+    Faults are names that clash, and such as no table of labels can hold.
+    """
     photos: dict[str, Path] = {}
     faults = []
     for name, path in _pictures(folder):
+        if not is_text(path):
+            faults.append(f"{path}: its name is not UTF-8; rename it.")
+        elif name != name.lstrip():
+            faults.append(f"{path}: its name begins with a blank, which tables lose; rename it.")
         if name in photos:
             other = photos[name].name
             faults.append(f"{path}: has the same name as {other}, extension aside; rename one.")
@@ -33,7 +41,8 @@ def find(photos: Mapping[str, Path], name: str) -> str | None:
 
 def not_found(folder: Path, name: str, entry: str = "row") -> str:
     """What is wrong with an entry of a table, called `entry`, that names no photograph."""
-    if (folder / name).is_file() and Path(name).suffix.lower() not in SUFFIXES:
+    there = os.path.isfile(folder / name)  # noqa: PTH113  Path.is_file fails for a name too long
+    if there and Path(name).suffix.lower() not in SUFFIXES:
         return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
     return f"no photograph {name!r} in {folder}; add it or remove the {entry}."
 
@@ -59,6 +68,15 @@ def strays(photos: Collection[str], folder: Path) -> list[str]:
         elif path.suffix != ".png":
             faults.append(f"{path}: must be a PNG and end in .png.")
     return faults
+
+
+def is_text(path: Path) -> bool:
+    """Whether a path can be written as UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def composed(text: str) -> str:

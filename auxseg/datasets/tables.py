@@ -2,9 +2,11 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auxseg.errors import UserError, did_you_mean
 
@@ -90,6 +92,16 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def repeated_ids(path: Path, table: str, entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each id that several entries of a COCO file's table have."""
+    counts = Counter(entry["id"] for entry in entries)
+    return [
+        f"{path}: several {table} have the id {i!r}; give each its own, or remove all but one."
+        for i, count in counts.items()
+        if count > 1
+    ]
 
 
 def unknown_class(name: str, known: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""Public data sets from their official archives, laid out as the presets want them."""
+"""Public data sets from the archives of their makers, laid out as the presets want them."""

@@ -1,4 +1,8 @@
-"""The table of what is downloaded: official archives and their published checksums."""
+"""The table of what is downloaded: the makers' archives and their published checksums.
+
+The first address is the maker's own server; those behind it are other servers of the same house, or
+mirrors of strangers. The checksum tells whether what a server sent is the maker's archive.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ class Archive:
 
     Attributes:
         name: of the file on disk; .zip, or tar in any compression.
-        urls: where it is, the official place first.
+        urls: where it is: the official server, then mirrors.
         md5: published checksum.
         bytes: its size.
         wanted: the folders and files in it that are used.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auxseg.download.archives import ARCHIVES, VOC_ROOT, Archive
 from auxseg.download.extract import extract
-from auxseg.download.fetch import fetch
+from auxseg.download.fetch import downloaded, fetch, partial
 from auxseg.download.sbd import TRAIN_AUG, check_voc, unpack_sbd
 from auxseg.errors import UserError
 from auxseg.store import write_atomically
@@ -19,8 +19,8 @@ def download(
 ) -> str:
     """Download and lay out what of a data set is not there yet.
 
-    An archive is deleted once it is unpacked; {archive}.files says what came of it. As long as
-    these files are there, it is not downloaded again.
+    A downloaded archive is deleted once it is unpacked, one of the user's is kept; {archive}.files
+    says what came of it. As long as these files are there, it is not downloaded again.
 
     Args:
         dataset: one of the table's.
@@ -44,7 +44,8 @@ def download(
         os.sync()  # a receipt must not outlive its files in a power cut
         _write_receipt(archive, folder, files)
     for archive in table[dataset]:
-        (folder / archive.name).unlink(missing_ok=True)
+        for path in (downloaded(archive, folder), partial(archive, folder)):
+            path.unlink(missing_ok=True)
     state = "complete" if missing else "was complete, nothing to do"
     return f"{folder}: {dataset} {state}\n{_use(dataset, folder)}"
 

@@ -31,29 +31,31 @@ class _RefusedError(Exception):
 
 
 def fetch(archive: Archive, folder: Path, tries: int = 5) -> Path:
-    """Download an archive; what an earlier call left in {name}.part is not downloaded again.
+    """Download an archive; what an earlier call left of it is not downloaded again.
 
     Args:
         archive: what to get, and from where.
-        folder: where to put it; one that lies there already is checked and used.
+        folder: where to put it; one that lies there under its published name is the user's, and is
+            checked and used instead.
         tries: how often in a row a server may fail without sending more than before.
 
     Returns:
-        The archive, its checksum the published one.
+        The archive, its checksum the published one: the user's, or our `downloaded`.
 
     Raises:
         UserError: no server sends the published file, too little room for it and what is in it, or
             another file of its name.
     """
-    final = folder / archive.name
-    if final.exists():
-        if _md5(final) != archive.md5:
-            raise UserError(
-                f"{final}: not the published archive (its MD5 is not {archive.md5}); delete it and "
-                f"run the same command again."
-            )
-        return final
-    part = folder / f"{archive.name}.part"
+    theirs, final = folder / archive.name, downloaded(archive, folder)
+    for path, mend in ((theirs, "move it elsewhere"), (final, "delete it")):
+        if path.exists():
+            if _md5(path) != archive.md5:
+                raise UserError(
+                    f"{path}: not the published archive (its MD5 is not {archive.md5}); {mend} and "
+                    f"run the same command again."
+                )
+            return path
+    part = partial(archive, folder)
     if _size(part) > archive.bytes:
         part.unlink()
     needed = archive.bytes - _size(part) + archive.unpacked
@@ -68,8 +70,18 @@ def fetch(archive: Archive, folder: Path, tries: int = 5) -> Path:
         else:
             replace(part, final)
             return final
-    heading = f"{final} is not to be had; run the same command later, or put the file there"
+    heading = f"{theirs} is not to be had; run the same command later, or put the file there"
     raise listing(faults, heading)
+
+
+def downloaded(archive: Archive, folder: Path) -> Path:
+    """Where an archive lies that we downloaded ourselves: a name that no file of the user's has."""
+    return folder / f"auxseg-{archive.name}"
+
+
+def partial(archive: Archive, folder: Path) -> Path:
+    """Where it lies as long as it is not whole."""
+    return folder / f"auxseg-{archive.name}.part"
 
 
 def _download(url: str, part: Path, archive: Archive, tries: int) -> None:
@@ -140,7 +152,7 @@ def _check(part: Path, archive: Archive) -> None:
 
 def _md5(path: Path) -> str:
     digest = hashlib.md5(usedforsecurity=False)
-    what = f"check {path.name.removesuffix('.part')}"
+    what = f"check {path.name.removeprefix('auxseg-').removesuffix('.part')}"
     with path.open("rb") as file:
         for block in byte_progress(_blocks(file), what, path.stat().st_size):
             digest.update(block)

@@ -1,11 +1,10 @@
 """Labels in COCO's JSON: which categories are annotated in which images, however."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from auxseg.datasets.tables import read_text
+from auxseg.datasets.tables import read_text, repeated_ids
 from auxseg.errors import UserError, reason_of
 from auxseg.project.labelled import Labelled, Labels
 
@@ -38,9 +37,10 @@ def read_label_json(path: Path) -> Labels:
     tables = _tables(path)
     names = {category["id"]: category["name"].strip() for category in tables["categories"]}
     shown: dict[int | str, set[str]] = {image["id"]: set() for image in tables["images"]}
-    counts = Counter(image["id"] for image in tables["images"])
     strange = {
-        f"{path}: two images have the id {i!r}; remove one." for i in counts if counts[i] > 1
+        fault
+        for name in ("images", "categories")
+        for fault in repeated_ids(path, name, tables[name])
     }
     for annotation in tables["annotations"]:
         image, category = annotation["image_id"], annotation["category_id"]

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from auxseg.config import parse_config
-from auxseg.datasets.photographs import photographs
+from auxseg.datasets.photographs import is_text, photographs
 from auxseg.errors import UserError, listing
 from auxseg.project.choices import Fingerprint, choose_options
 from auxseg.project.labels import read_labels
@@ -51,6 +51,10 @@ def _refuse(asked: Request) -> None:
                 f"{path}: no such file here; run auxseg new where you run snakemake, beside its "
                 f"Snakefile."
             )
+    folders = {"PROJECT": asked.project, "--images": asked.images, "--masks": asked.masks}
+    for option, folder in folders.items():
+        if folder is not None and not is_text(folder):
+            raise UserError(f"{option}: {str(folder)!r} is not UTF-8; rename the folder.")
     parse_config({"run": asked.run}, "--run")
     results = Path("results") / asked.run
     for path, other in ((asked.config, "PROJECT"), (asked.table, "PROJECT"), (results, "--run")):
@@ -69,14 +73,14 @@ def _refuse(asked: Request) -> None:
 
 def _plan(asked: Request) -> Plan:
     """Read and check labels and photographs."""
-    photos, clashes = photographs(asked.images)
+    photos, misnamed = photographs(asked.images)
     found = read_labels(asked.labels, asked.images, photos)
     data = survey(found, asked.images, photos, asked.masks)
     if asked.masks is not None and not found.names_splits:
         data = replace(data, records=hold_out(data.records))
     machine = this_machine()
     checked = look_at(data.records, data.classes, machine.cores)
-    faults = [*clashes, *data.faults, *(fault for one in checked for fault in one.faults)]
+    faults = [*misnamed, *data.faults, *(fault for one in checked for fault in one.faults)]
     if faults:
         raise listing(faults, f"{found.source} ({found.format}) cannot be used")
     sides = tuple(max(one.size) for one in checked)

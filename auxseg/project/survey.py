@@ -1,6 +1,6 @@
 """Labels and photographs brought together: a data set as the index will read it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +53,7 @@ def survey(found: Labels, images: Path, photos: Mapping[str, Path], masks: Path 
                 mask=partial(read_mask, mask) if mask else None,
             )
         )
-    faults += [*_unwritable(photos.values()), *(strays(photos, masks) if masks else [])]
+    faults += strays(photos, masks) if masks else []
     if not any(record.split == "train" for record in records):
         faults.append(f"{found.source}: names no class of any photograph to train on.")
     return Dataset(classes, tuple(records), (*found.faults, *faults))
@@ -112,19 +112,6 @@ def _name_faults(found: Labels) -> list[str]:
         elif not name or not name.isprintable():
             faults.append(f"{found.source}: class {name!r} cannot be printed; rename it.")
     return faults
-
-
-def _unwritable(paths: Iterable[Path]) -> list[str]:
-    """A sentence for each file whose name labels.csv could not hold."""
-    return [f"{path}: its name is not UTF-8; rename it." for path in paths if not _is_text(path)]
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _look(record: Record, classes: tuple[str, ...]) -> Checked:

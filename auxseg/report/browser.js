@@ -68,17 +68,21 @@
   const stage = find("#stage");
   const picture = find("#picture");
   const input = (name) => viewer.querySelector(`[name="${name}"]`);
-  const state = { number: 0, step: 0, other: null, hidden: false, zoom: 1, x: 0, y: 0, point: null };
+  const state = { number: 0, step: 0, other: null, zoom: 1, x: 0, y: 0, point: null };
+  // Titles of layers that were asked for: kept for every image that has them.
+  const asked = { step: null, other: null };
   const current = () => listed[state.number];
   const isSmooth = (layer) => layer.title === "CAM" || layer.title === "Saliency";
 
+  function placeOf(title) {
+    const place = current().layers.findIndex((layer) => layer.title === title);
+    return place < 0 ? null : place;
+  }
+
   function open(number) {
-    const title = current()?.layers[state.step]?.title;
-    state.number = number;
-    const { layers } = current();
-    const same = layers.findIndex((layer) => layer.title === title);
-    state.step = same < 0 || !viewer.open ? resultOf(current()) : same;
-    Object.assign(state, { other: null, zoom: 1, x: 0, y: 0, point: null });
+    Object.assign(state, { number, zoom: 1, x: 0, y: 0, point: null });
+    state.step = placeOf(asked.step) ?? resultOf(current());
+    state.other = placeOf(asked.other);
     fill();
     if (!viewer.open) viewer.showModal();
     fit();
@@ -116,26 +120,30 @@
     const image = current();
     const layer = image.layers[state.step];
     const other = state.other === null ? null : image.layers[state.other];
+    const isLayered = input("layers").checked && !state.point;
     const meet = find("#swipe").value / 10;
-    show(find("#layer"), layer, other && `inset(0 ${100 - meet}% 0 0)`);
-    show(find("#other"), other, `inset(0 0 0 ${meet}%)`);
-    find("#swipe").hidden = find("#meeting").hidden = !other;
+    show(find("#layer"), isLayered && layer, other && `inset(0 ${100 - meet}% 0 0)`);
+    show(find("#other"), isLayered && other, `inset(0 0 0 ${meet}%)`);
+    find("#swipe").hidden = find("#meeting").hidden = !(isLayered && other);
     find("#meeting").style.left = `${meet}%`;
     picture.toggleAttribute("data-smooth", Boolean(layer && isSmooth(layer)));
     picture.toggleAttribute("data-smooth-other", Boolean(other && isSmooth(other)));
     find("#photo").style.opacity = input("photo").checked ? 1 : 0;
     picture.style.transform = `translate(${state.x}px, ${state.y}px) scale(${state.zoom})`;
+    stage.toggleAttribute("data-zoomed", state.zoom > 1);
     input("step").value = state.step;
+    input("other").value = state.other ?? "";
+    input("layers").disabled = Boolean(state.point);
     const name = layer ? layer.title : "no layer";
     input("step").setAttribute("aria-valuetext", name);
     find("#step-name").value = other ? `${name} | ${other.title}` : name;
-    stage.setAttribute("aria-label", `${image.id}: ${state.hidden ? "photograph" : name}`);
+    stage.setAttribute("aria-label", `${image.id}: ${isLayered ? name : state.point ? "affinity" : "photograph"}`);
     [...find("#steps").children].forEach((chip, step) => chip.setAttribute("aria-pressed", step === state.step));
     drawAffinity();
   }
 
   function show(element, layer, clip) {
-    element.hidden = !layer || state.hidden || state.point !== null;
+    element.hidden = !layer;
     if (!layer) return;
     element.src = layer.source;
     element.style.opacity = input("opacity").value / 100;
@@ -143,8 +151,9 @@
   }
 
   function go(step) {
-    const last = current().layers.length - 1;
-    state.step = Math.min(Math.max(step, 0), last);
+    const { layers } = current();
+    state.step = Math.min(Math.max(step, 0), layers.length - 1);
+    asked.step = layers[state.step]?.title ?? null;
     state.point = null;
     draw();
   }
@@ -225,12 +234,12 @@
 
   let drag = null;
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.id === "swipe") return;
+    if (event.target.id === "swipe" || !event.isPrimary) return;
     drag = { x: event.clientX, y: event.clientY, left: state.x, top: state.y, moved: false };
     stage.setPointerCapture(event.pointerId);
   });
   stage.addEventListener("pointermove", (event) => {
-    if (!drag) return;
+    if (!drag || !event.isPrimary) return;
     const [x, y] = [event.clientX - drag.x, event.clientY - drag.y];
     drag.moved ||= Math.hypot(x, y) > 4;
     if (drag.moved && state.zoom > 1) {
@@ -239,6 +248,7 @@
     }
   });
   stage.addEventListener("pointerup", (event) => {
+    if (!event.isPrimary) return;
     if (drag && !drag.moved) {
       const box = picture.getBoundingClientRect();
       const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
@@ -246,6 +256,8 @@
     }
     drag = null;
   });
+  // The browser took the movement over, to scroll the page by touch.
+  stage.addEventListener("pointercancel", () => { drag = null; });
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     const box = stage.getBoundingClientRect();
@@ -258,15 +270,18 @@
     if ("close" in target.dataset) viewer.close();
   });
   find("#affinity").addEventListener("click", () => {
-    if (state.point) go(state.step);
-    else ask(0.5, 0.5);
+    if (!state.point) return ask(0.5, 0.5);
+    state.point = null;
+    draw();
   });
   input("step").addEventListener("input", () => go(Number(input("step").value)));
   input("other").addEventListener("change", ({ target }) => {
     state.other = target.value === "" ? null : Number(target.value);
+    asked.other = current().layers[state.other]?.title ?? null;
+    state.point = null;
     draw();
   });
-  for (const control of [input("opacity"), input("photo"), find("#swipe")]) {
+  for (const control of [input("opacity"), input("layers"), input("photo"), find("#swipe")]) {
     control.addEventListener("input", draw);
   }
 
@@ -274,11 +289,12 @@
     ArrowLeft: () => go(state.step - 1), ArrowRight: () => go(state.step + 1),
     ArrowUp: () => walk(-1), ArrowDown: () => walk(1),
     "+": () => zoom(1.25), "-": () => zoom(0.8), 0: () => zoom(0),
-    " ": () => { state.hidden = !state.hidden; draw(); },
+    " ": () => input("layers").click(),
   };
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   viewer.addEventListener("keydown", (event) => {
-    // A control that has the focus keeps its own keys.
+    // The browser keeps its own shortcuts, and a control that has the focus its keys.
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.matches("input, select") || (event.target.matches("button") && event.key === " ")) return;
     const move = event.shiftKey && state.point && moves[event.key];
     if (move) {

@@ -15,7 +15,7 @@ from auxseg.report.layers import Encoded, data_url, grey_png, layers_of, photogr
 from auxseg.report.panels import slug
 from auxseg.report.tiles import Maps, class_maps
 
-EMBEDDED_BYTES = 6_000_000  # pictures are part of the page as long as they are not more
+EMBEDDED_BYTES = 24_000_000  # pictures are part of the page as long as they are not more
 FOLDER = "pictures"
 
 
@@ -54,7 +54,7 @@ class Gallery:
     """The browser's data, and the pictures that are files beside the page.
 
     Attributes:
-        data: what the page's script reads, JSON.
+        data: what the page's script reads, JSON without "<".
         files: name below the page's folder -> content; empty where the page holds all pictures.
     """
 
@@ -103,7 +103,7 @@ def _iou(truth: np.ndarray | None, found: np.ndarray | None, num_classes: int) -
 
 
 def gallery(shown: Sequence[Shown], index: Index) -> Gallery:
-    """The data of the browser; pictures are embedded as long as they are few."""
+    """The data of the browser; pictures are embedded as long as they are not too many."""
     names = _names(shown)
     size = sum(len(picture.content) for image in shown for picture in _pictures(image))
     embedded = size <= EMBEDDED_BYTES

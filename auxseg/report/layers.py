@@ -16,7 +16,12 @@ from auxseg.report.panels import fit_classes, fit_heat
 from auxseg.report.tiles import ClassMaps, Maps
 
 LONGEST_SIDE = 400
-_MIME = {".jpg": "image/jpeg", ".png": "image/png"}
+_MIME = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".csv": "text/csv",
+    ".yaml": "application/yaml",
+}
 _IGNORED_OPACITY = 120
 
 
@@ -36,7 +41,7 @@ class Encoded:
 
 
 def data_url(content: bytes, suffix: str) -> str:
-    """A picture file as an URL that holds it."""
+    """A file as an URL that holds it."""
     return f"data:{_MIME[suffix]};base64,{base64.b64encode(content).decode()}"
 
 

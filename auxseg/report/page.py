@@ -16,13 +16,11 @@ class Picture:
 
     Attributes:
         source: its URL.
-        file: path of the same picture beside the page.
         alt: what it shows, for who cannot see it.
         caption: a sentence beside it.
     """
 
     source: str
-    file: str
     alt: str
     caption: str
 
@@ -37,6 +35,7 @@ class Page:
         per_class: (class, one cell a column) of the last round, columns named by
             `per_class_columns`.
         supervision: (what, sentence).
+        figures, config: URLs of metrics.csv and config.yaml.
         gallery: what the browser of pictures reads, JSON without "<".
         shown, pictured: images in the gallery, and that there are maps of.
     """
@@ -53,6 +52,8 @@ class Page:
     per_class: Sequence[tuple[str, Sequence[str]]]
     supervision: Sequence[tuple[str, str]]
     plots: Sequence[Picture]
+    figures: str
+    config: str
     gallery: str
     shown: int
     pictured: int

@@ -36,6 +36,12 @@ _QUALITY = {
     "miou": ("mIoU", GREEN),
     "ignored": ("ignored", GREY),
 }
+_SALIENCY_QUALITY = {
+    "max_f": ("max-F", BLUE),
+    "s_measure": ("S-measure", GREEN),
+    "iou": ("IoU at 0.5", ORANGE),
+    "mae": ("MAE", VERMILION),
+}
 
 
 def plot_losses(histories: Mapping[str, pd.DataFrame]) -> bytes:
@@ -86,16 +92,24 @@ def plot_pseudo_labels(table: pd.DataFrame) -> bytes:
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = table[(table["subject"] == "labels") & table["metric"].isin(list(_QUALITY))]
+    rows = table[table["subject"] == "labels"]
     if rows.empty:
         return _nothing("No true masks of the training split: nothing to score.")
-    series = {
-        word: _by_round(rows[rows["metric"] == metric])
-        for metric, (word, _) in _QUALITY.items()
-        if (rows["metric"] == metric).any()
-    }
     title = f"Pseudo labels against the true masks of {_scope(rows)}, %"
-    return _png(_round_lines(series, dict(_QUALITY.values()), title, "labels of round"))
+    return _png(_round_measures(rows, _QUALITY, title, "labels of round"))
+
+
+def plot_saliency(table: pd.DataFrame) -> bytes:
+    """Max-F, S-measure, IoU and mean absolute error of the saliency by round.
+
+    Args:
+        table: all rounds' metrics, as text.
+    """
+    rows = table[table["subject"] == "saliency"]
+    if rows.empty:
+        return _nothing("No saliency was scored.")
+    title = f"Saliency against the true masks of {_scope(rows)}, %"
+    return _png(_round_measures(rows, _SALIENCY_QUALITY, title, "saliency of round"))
 
 
 def plot_per_class(table: pd.DataFrame) -> bytes:
@@ -172,6 +186,25 @@ def _draw_loss(axis: Axes, history: pd.DataFrame, name: str, color: str) -> None
     values = history[name].to_numpy(dtype=float)
     axis.plot(at, values, color=color, alpha=0.18, linewidth=0.5)
     axis.plot(at, smooth(values), color=color, linewidth=1.5)
+
+
+def _round_measures(
+    rows: pd.DataFrame, measures: Mapping[str, tuple[str, str]], title: str, axis_title: str
+) -> Figure:
+    """A line a measure over rounds.
+
+    Args:
+        rows: of one subject and split.
+        measures: metric -> (its word, colour); those without rows are left out.
+        title: of the plot.
+        axis_title: of the axis of rounds.
+    """
+    series = {
+        word: _by_round(rows[rows["metric"] == metric])
+        for metric, (word, _) in measures.items()
+        if (rows["metric"] == metric).any()
+    }
+    return _round_lines(series, dict(measures.values()), title, axis_title)
 
 
 def _round_lines(

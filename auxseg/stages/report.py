@@ -3,8 +3,9 @@
 Reads:  of the run's folder: index.h5, masks.h5, saliency.h5, cam.h5, the classifier's history and
         weights' description, every round's history, labels, predictions and metrics, and the last
         network, for the affinity of a few images.
-Writes: the page, and beside it metrics.csv (all rounds), config.yaml (what made the run),
-        plots/*.png, panels/*.png and, where they are too many to be part of the page, pictures/.
+Writes: the page, which holds all that it shows, and beside it metrics.csv (all rounds),
+        config.yaml (what made the run), plots/*.png, panels/*.png and, where they are too many to
+        be part of the page, pictures/.
 """
 
 import functools
@@ -52,6 +53,10 @@ _PLOTS = {
         "Line plot of precision, recall, mIoU and ignored share of the pseudo labels by round.",
         "Pseudo labels by round. An ignored pixel counts as missed in recall and mIoU.",
     ),
+    "saliency": (
+        "Line plot of max-F, S-measure, IoU and mean absolute error of the saliency by round.",
+        "Saliency by round: coarse in round 0, then refined. Of the error less is better.",
+    ),
     "per_class": (
         "Bars of each class's IoU, pseudo labels beside predictions.",
         "Last pseudo labels beside the last predictions, class by class.",
@@ -70,7 +75,7 @@ def run(
     page: Path,
     runtime: Runtime,
 ) -> None:
-    """Write the page last, so that a page that is there has all its pictures.
+    """Write the page last, so that a page that is there has all that lies beside it.
 
     Args:
         options: title, and how many pictures.
@@ -87,22 +92,24 @@ def run(
     origins = origins_of(folder, refined=labelled_rounds > 1)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
-        page.unlink(missing_ok=True)  # its pictures are about to go
+        page.unlink(missing_ok=True)  # its panels and pictures are about to go
         splits = _pictured(index, maps)
         _write_panels(page.parent / "panels", index, maps, splits, options.panels)
         affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
         shown = list(_shown(index, maps, splits, options, affinity_of))
         masks = len(maps.masks)
+
     browser = gallery(shown, index)
     _write_pictures(page.parent, browser)
-
-    write_atomically(page.parent / "metrics.csv", metrics.to_csv(index=False).encode())
-    settings = configuration(origins, rounds)
-    write_atomically(page.parent / "config.yaml", settings.encode())
+    figures = metrics.to_csv(index=False).encode()
+    settings = configuration(origins, rounds).encode()
+    write_atomically(page.parent / "metrics.csv", figures)
+    write_atomically(page.parent / "config.yaml", settings)
     drawn = {
         "losses": plots.plot_losses(histories),
         "miou": plots.plot_miou(metrics),
         "pseudo_labels": plots.plot_pseudo_labels(metrics),
+        "saliency": plots.plot_saliency(metrics),
         "per_class": plots.plot_per_class(classes),
     }
     columns, rows = tables.by_class(classes)
@@ -119,6 +126,8 @@ def run(
         per_class=rows,
         supervision=supervision(origins, masks),
         plots=_write_plots(page.parent, drawn, scored=not metrics.empty),
+        figures=data_url(figures, ".csv"),
+        config=data_url(settings, ".yaml"),
         gallery=browser.data,
         shown=len(shown),
         pictured=sum(len(entries) for entries in splits.values()),
@@ -226,8 +235,7 @@ def _write_plots(folder: Path, drawn: Mapping[str, bytes], *, scored: bool) -> l
     """Write all plots; those with something in them are the page's."""
     pictures = []
     for name, content in drawn.items():
-        file = f"plots/{name}.png"
-        write_atomically(folder / file, content)
+        write_atomically(folder / f"plots/{name}.png", content)
         if scored or name == "losses":
-            pictures.append(Picture(data_url(content, ".png"), file, *_PLOTS[name]))
+            pictures.append(Picture(data_url(content, ".png"), *_PLOTS[name]))
     return pictures

@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_S = 30.0
+_MODIFIERS = {"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
 
 
 def find_chromium() -> str | None:
@@ -111,22 +113,37 @@ class Chromium:
 
     def click(self, selector: str, x: float = 0.5, y: float = 0.5) -> None:
         """Click with the mouse into an element, at fractions of its sides."""
-        box = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'nearest'}); const b = e.getBoundingClientRect();"
-            "return [b.left, b.top, b.width, b.height]; })()"
-        )
+        box = self._box(selector)
         place = {"x": box[0] + x * box[2], "y": box[1] + y * box[3]}
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
-    def press(self, key: str, *, shift: bool = False) -> None:
-        """Press and release a key, by its name in JavaScript."""
+    def drag(self, selector: str, by: tuple[int, int], *, touch: bool = False) -> None:
+        """Press in the middle of an element, move by so many pixels, and release."""
+        box = self._box(selector)
+        start = (box[0] + box[2] / 2, box[1] + box[3] / 2)
+        path = [{"x": start[0] + by[0] * n / 8, "y": start[1] + by[1] * n / 8} for n in range(9)]
+        if touch:
+            self._call("Emulation.setTouchEmulationEnabled", enabled=True)
+            for number, place in enumerate(path):
+                kind = "touchMove" if number else "touchStart"
+                self._call("Input.dispatchTouchEvent", type=kind, touchPoints=[place])
+            self._call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+            return
+        kinds = ["mousePressed", *["mouseMoved"] * 8, "mouseReleased"]
+        for kind, place in zip(kinds, [*path, path[-1]], strict=True):
+            self._call("Input.dispatchMouseEvent", type=kind, button="left", buttons=1, **place)
+
+    def press(self, key: str, *, modifiers: Sequence[str] = ()) -> bool:
+        """Press and release a key, by its name in JavaScript; whether the page took it."""
         text: dict[str, Any] = {"text": key} if len(key) == 1 else {}
         if key == "Escape":
             text["windowsVirtualKeyCode"] = 27  # by which the browser itself knows it
+        held = sum(_MODIFIERS[name] for name in modifiers)
+        self.run("addEventListener('keydown', (e) => { window.taken = e.defaultPrevented; })")
         for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=8 * shift, **text)
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=held, **text)
+        return bool(self.run("window.taken"))
 
     def choose(self, selector: str, value: str) -> None:
         """Set a select or a range, as a person would."""
@@ -148,6 +165,15 @@ class Chromium:
         self._process.wait(TIMEOUT_S)
         os.close(self._commands)
         os.close(self._events)
+
+    def _box(self, selector: str) -> list[float]:
+        """Left, top, width and height of an element, scrolled to where it is seen."""
+        box = self.run(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'nearest'}); const b = e.getBoundingClientRect();"
+            "return [b.left, b.top, b.width, b.height]; })()"
+        )
+        return list(box)
 
     def _attach(self) -> str:
         targets = self._call("Target.getTargets", session=None)["targetInfos"]

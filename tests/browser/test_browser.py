@@ -1,6 +1,7 @@
 """The report's page in a real browser: it is seen, filtered, walked through and asked."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def text(browser: Chromium, selector: str) -> str:
 
 def step(browser: Chromium) -> str:
     return browser.run("document.querySelector('#step-name').value")
+
+
+def compared(browser: Chromium) -> str:
+    return browser.run("document.querySelector('#viewer [name=other]').selectedOptions[0].text")
+
+
+def place(browser: Chromium) -> list[float]:
+    """Where the picture's left upper corner is, in pixels from its place when all of it is seen."""
+    moved = browser.run("document.querySelector('#picture').style.transform")
+    return [float(pixels) for pixels in re.findall(r"(-?[\d.]+)px", moved)]
 
 
 def test_the_page_is_one_file_that_loads_without_a_fault(browser, page):
@@ -184,6 +195,73 @@ def test_keys_walk_through_steps_and_images_hide_zoom_and_close(browser):
     browser.wait_for("!document.querySelector('#viewer').open")
 
 
+@pytest.mark.parametrize("held", ["Control", "Alt", "Meta"])
+def test_shortcuts_of_the_browser_are_left_to_it(browser, held):
+    open_image(browser, 1)
+    before = step(browser)
+
+    taken = [browser.press(key, modifiers=[held]) for key in ("ArrowLeft", "+", "0", " ")]
+
+    assert taken == [False] * 4
+    assert step(browser) == before
+    assert "scale(1)" in browser.run("document.querySelector('#picture').style.transform")
+    assert not browser.run("document.querySelector('#layer').hidden")
+    assert browser.press("ArrowLeft")
+
+
+def test_a_chosen_step_and_comparison_stay_wherever_an_image_has_them(browser):
+    open_image(browser, 1)
+    browser.click("#steps button:nth-child(2)")
+    browser.choose("#viewer [name=other]", "0")
+    assert step(browser) == "CAM | Saliency"
+
+    browser.press("ArrowDown")
+    assert step(browser) == "CAM | Saliency"
+    assert compared(browser) == "Saliency"
+
+    browser.press("Escape")
+    open_image(browser, 1, "val")
+    assert step(browser) == "Prediction, round 0"
+    assert compared(browser) == "nothing"
+    assert browser.run("document.querySelector('#other').hidden")
+
+    browser.press("Escape")
+    open_image(browser, 3)
+    assert step(browser) == "CAM | Saliency"
+    browser.choose("#viewer [name=other]", "")
+    browser.press("ArrowDown")
+    assert step(browser) == "CAM"
+
+
+def test_hidden_layers_stay_hidden_and_a_control_says_so(browser):
+    open_image(browser, 1)
+    browser.choose("#viewer [name=other]", "4")
+    browser.press(" ")
+    for _ in range(2):
+        assert not browser.run("document.querySelector('#viewer [name=layers]').checked")
+        hidden = (
+            "['layer', 'other', 'meeting', 'swipe'].map((id) => document.getElementById(id).hidden)"
+        )
+        assert browser.run(hidden) == [True] * 4
+        browser.press("ArrowDown")
+
+    browser.click("#viewer [name=layers]")
+    assert browser.run(hidden) == [False] * 4
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_zoomed_picture_is_dragged_by_mouse_and_touch(browser, touch):
+    open_image(browser, 1)
+    for _ in range(4):
+        browser.press("+")
+    before = place(browser)
+
+    browser.drag("#stage", (-40, -60), touch=touch)
+
+    assert [now - then for now, then in zip(place(browser), before, strict=True)] == [-40, -60]
+    assert browser.run("document.querySelector('#heat').hidden")
+
+
 def test_opacity_photograph_and_a_second_layer_are_at_hand(browser):
     open_image(browser, 1)
 
@@ -217,7 +295,7 @@ def test_a_click_shows_what_the_network_averages_with_that_point(browser):
     )
     browser.wait_for(f"{brightest} > 200")
 
-    browser.press("ArrowRight", shift=True)
+    browser.press("ArrowRight", modifiers=["Shift"])
     assert text(browser, "#affinity-says").replace("\xa0", " ") != says
     browser.click("#affinity")
     assert browser.run("document.querySelector('#heat').hidden")

@@ -120,6 +120,12 @@ def test_a_stage_of_rounds_is_a_target_for_all_rounds(fresh):
     )
 
 
+def test_the_report_asks_for_no_gpu_and_takes_none(fresh):
+    job = planned(fresh)["report"]
+    assert "gpu=0" in job
+    assert "--device cpu" in job
+
+
 def test_an_artifact_is_a_target(fresh):
     assert plan(fresh, "results/shapes/round0/labels.h5") == sorted(FIRST_LABELS)
 

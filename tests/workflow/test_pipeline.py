@@ -1,8 +1,11 @@
 """The whole workflow, really run: tiny generated photographs, a tiny network, two rounds."""
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +70,21 @@ def test_the_table_of_all_rounds_has_labels_saliency_and_predictions(project):
     rounds = table.groupby("subject")["round"].unique().map(sorted).to_dict()
     assert rounds == {"labels": [0, 1, 2], "predictions": [0, 1], "saliency": [0, 1, 2]}
     assert table.value.between(0, 1).all()
+
+
+def test_the_report_of_snakemake_packs_the_page_with_all_its_pictures(project, tmp_path):
+    done = snakemake(project, "--report", str(tmp_path / "packed.zip"))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(tmp_path / "packed.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith("/index.html")]
+        pages = [archive.read(name) for name in names]
+    assert pages == [(project / "results/tiny/report/index.html").read_bytes()]
+    gallery = json.loads(re.search(rb'id="gallery">(.*?)</script>', pages[0])[1])
+    assert len(gallery["images"]) == 12 + 6
+    for image in gallery["images"]:
+        for source in (image["photo"], *(layer["source"] for layer in image["layers"])):
+            assert source.startswith("data:image/")
 
 
 def test_each_round_says_which_weights_and_labels_it_learnt_from(project):

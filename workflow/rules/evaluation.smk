@@ -92,6 +92,12 @@ rule report:
             caption="../report/pseudo_labels.rst",
             labels={"curve": "pseudo labels by round"},
         ),
+        saliency_plot=report(
+            "<run>/report/plots/saliency.png",
+            category="Curves",
+            caption="../report/saliency.rst",
+            labels={"curve": "saliency by round"},
+        ),
         panels=report(
             directory("<run>/report/panels"),
             patterns=["{panel}.png"],
@@ -118,4 +124,4 @@ rule report:
     shell:
         "auxseg report --folder {params.folder:q} --rounds {params.rounds}"
         " --labelled-rounds {params.labelled_rounds} --page {output.page}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} --device cpu 2>&1 | tee {log}"

@@ -136,6 +136,19 @@ def test_a_file_in_another_format_is_one_sentence(root, content, reason):
     assert reason in str(caught.value)
 
 
+def test_an_id_of_several_categories_is_a_fault(root):
+    twice = [*CATEGORIES, {**CATEGORIES[0], "name": "horse"}]
+    for split, name in (("train2014", "a.jpg"), ("val2014", "c.jpg")):
+        write_split(root, split, {name: [box(DOG, 1, 1, 3, 3)]}, categories=twice)
+
+    file = root / "annotations/instances_{}.json"
+    sentence = "several categories have the id {}; give each its own, or remove all but one."
+    assert load(root).faults == tuple(
+        f"{str(file).format(split)}: {sentence.format(CATEGORIES[0]['id'])}"
+        for split in ("train2014", "val2014")
+    )
+
+
 def test_an_instance_of_no_category_is_one_sentence(root):
     write_split(root, "val2014", {"c.jpg": [box(44, 0, 0, 2, 2)]})
 

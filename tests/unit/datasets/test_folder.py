@@ -1,3 +1,4 @@
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -250,6 +251,28 @@ def test_all_faults_of_table_and_folder_are_listed_at_once(my_photos):
         "labels.csv line 6: 'both' has no class; name one or remove the row.",
         "images/forgotten.png: not in labels.csv; add a row or remove the photograph.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("t\udcffm.jpg", "its name is not UTF-8; rename it."),
+        (" tom.jpg", "its name begins with a blank, which tables lose; rename it."),
+        ("\u3000zoo/tom.jpg", "its name begins with a blank, which tables lose; rename it."),
+    ],
+    ids=["no text", "blank", "folder"],
+)
+def test_a_photograph_that_no_table_can_name_is_a_fault(my_photos, name, sentence):
+    (my_photos / "images" / name).parent.mkdir(exist_ok=True)
+    shutil.copy(my_photos / "images/tom.jpg", my_photos / "images" / name)
+
+    assert f"images/{name}: {sentence}" in faults_of(my_photos)
+
+
+def test_a_name_longer_than_the_system_allows_is_not_found(my_photos):
+    write_table(my_photos, "tom,cat,", "rex,dog,", "both,cat,", f"{'a' * 300}.txt,cat,")
+
+    assert faults_of(my_photos)[0].startswith("labels.csv line 5: no photograph 'aaa")
 
 
 def test_an_evaluation_photograph_may_show_no_class(my_photos):

@@ -2,6 +2,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -40,7 +41,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def table(server: Server) -> dict:
-    """The official table, but with this server's archives of the same names."""
+    """The table, but with this server's archives of the same names."""
     server.asked.clear()
     return {
         dataset: tuple(server.archive(archive.name, archive.wanted) for archive in archives)
@@ -159,12 +160,40 @@ def test_a_file_that_was_lost_is_the_only_one_written_again(tmp_path, table, ser
     assert written == {lost}
 
 
-def test_archives_are_gone_once_they_are_unpacked(tmp_path, table):
+def test_downloaded_archives_are_gone_once_they_are_unpacked(tmp_path, table):
+    own = tmp_path / f"auxseg-{VOC_NAME}"
+    for leftover in (own, own.with_name(f"{own.name}.part")):
+        download("voc12", tmp_path, table)
+        leftover.write_bytes(voc_archive())  # of a call that was stopped before it could delete it
+
+        download("voc12", tmp_path, table)
+
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["VOCdevkit", f"{VOC_NAME}.files"]
+
+
+def test_an_archive_of_the_users_own_is_used_and_kept(tmp_path, table, server):
     (tmp_path / VOC_NAME).write_bytes(voc_archive())
 
     download("voc12", tmp_path, table)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["VOCdevkit", f"{VOC_NAME}.files"]
+    assert server.asked == []
+    assert (tmp_path / VOC_NAME).read_bytes() == voc_archive()
+    assert (tmp_path / ROOT / "JPEGImages/2007_01.jpg").is_file()
+
+
+def test_a_file_of_an_archives_name_beside_a_complete_data_set_is_kept(tmp_path, table):
+    download("voc12", tmp_path, table)
+    (tmp_path / VOC_NAME).write_bytes(b"mine")
+
+    assert "was complete" in download("voc12", tmp_path, table)
+
+    assert (tmp_path / VOC_NAME).read_bytes() == b"mine"
+
+
+def test_the_official_server_of_every_archive_is_asked_first():
+    first = {urlsplit(a.urls[0]).hostname for archives in ARCHIVES.values() for a in archives}
+    assert first == {"host.robots.ox.ac.uk", "www.eecs.berkeley.edu", "images.cocodataset.org"}
 
 
 def test_a_damaged_receipt_is_made_again(tmp_path, table):

@@ -28,9 +28,9 @@ def test_an_archive_is_downloaded_and_checked(tmp_path, capsys):
     with serving({NAME: CONTENT}) as server:
         path = fetch(server.archive(NAME, ()), tmp_path)
 
-    assert path == tmp_path / NAME
+    assert path == tmp_path / f"auxseg-{NAME}"
     assert path.read_bytes() == CONTENT
-    assert names(tmp_path) == [NAME]
+    assert names(tmp_path) == [path.name]
     assert capsys.readouterr().err == "a.tar: 0/0 MB\ncheck a.tar: 0/0 MB\n"
 
 
@@ -53,7 +53,7 @@ def test_a_call_goes_on_where_the_last_one_gave_up(tmp_path):
         archive = server.archive(NAME, ())
         with pytest.raises(UserError, match="the connection was closed early, 1 times in a row"):
             fetch(archive, tmp_path, tries=1)
-        assert names(tmp_path) == ["a.tar.part"]
+        assert names(tmp_path) == ["auxseg-a.tar.part"]
         server.asked.clear()
 
         path = fetch(archive, tmp_path)
@@ -80,7 +80,7 @@ def test_a_stopped_process_leaves_what_it_had(tmp_path):
         process.send_signal(signal.SIGINT)
         _, words = process.communicate()
         assert "stopped by SIGINT" in words
-        assert names(tmp_path) == ["a.tar.part"]
+        assert names(tmp_path) == ["auxseg-a.tar.part"]
         server.asked.clear()
 
         path = fetch(archive, tmp_path)
@@ -164,11 +164,13 @@ def test_every_server_that_fails_is_listed(tmp_path):
     assert "http://127.0.0.1:1/a.tar: [Errno 111] Connection refused" in str(caught.value)
 
 
-def test_an_archive_that_lies_there_is_checked_and_used(tmp_path):
-    (tmp_path / NAME).write_bytes(CONTENT)
+@pytest.mark.parametrize("name", [NAME, f"auxseg-{NAME}"], ids=["the user's", "our own"])
+def test_an_archive_that_lies_there_is_checked_and_used(tmp_path, name):
+    (tmp_path / name).write_bytes(CONTENT)
     with serving({NAME: CONTENT}) as server:
-        fetch(server.archive(NAME, ()), tmp_path)
+        path = fetch(server.archive(NAME, ()), tmp_path)
 
+    assert path == tmp_path / name
     assert server.asked == []
 
 
@@ -176,7 +178,9 @@ def test_another_file_of_its_name_is_refused_and_left(tmp_path):
     (tmp_path / NAME).write_bytes(b"mine")
     with (
         serving({NAME: CONTENT}) as server,
-        pytest.raises(UserError, match=r"a\.tar: not the published archive .*; delete it and run"),
+        pytest.raises(
+            UserError, match=r"a\.tar: not the published archive .*; move it elsewhere and run"
+        ),
     ):
         fetch(server.archive(NAME, ()), tmp_path)
 

@@ -74,10 +74,14 @@ def test_annotations_of_what_is_not_described_are_faults_told_once(file):
     )
 
 
-def test_two_images_of_one_id_are_a_fault(file):
+def test_an_id_of_several_images_or_categories_is_a_fault(file):
     images = [*COCO["images"], {"id": 3, "file_name": "d.jpg"}]
+    categories = [*COCO["categories"], {"id": 17, "name": "horse"}, {"id": 17, "name": "cat"}]
 
-    assert read(file, images=images).faults == (f"{file}: two images have the id 3; remove one.",)
+    assert read(file, images=images, categories=categories).faults == (
+        f"{file}: several categories have the id 17; give each its own, or remove all but one.",
+        f"{file}: several images have the id 3; give each its own, or remove all but one.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,31 @@ def test_nothing_is_written_where_anything_is_wrong(here):
     assert not (here / "pets").exists()
 
 
+@pytest.mark.parametrize("folders", [False, True])
+def test_a_photograph_that_labels_csv_would_not_find_again_is_refused(here, folders):
+    (here / "photos/ cat").mkdir()
+    shutil.copy("photos/tom.jpg", "photos/ cat/a.jpg")
+    (here / "tags.csv").write_text("image,labels\ntom,cat\nrex,dog\n")
+
+    told = refusal_of(replace(WITHOUT_MASKS, labels=None if folders else ASKED.labels))
+
+    assert "  - photos/ cat/a.jpg: its name begins with a blank, which tables lose" in told
+
+
+@pytest.mark.parametrize("name", ["tags.csv", "tags.json"])
+def test_names_that_are_not_utf8_are_one_sentence(here, name):
+    texts = {
+        "tags.csv": "image,labels\ntom,Kätzchen\n",
+        "tags.json": '{"categories": [{"id": 1, "name": "Kätzchen"}]}',
+    }
+    Path(name).write_bytes(texts[name].encode("latin-1"))
+    start = texts[name].index("ä")
+
+    told = refusal_of(replace(WITHOUT_MASKS, labels=Path(name)))
+
+    assert told == f"{name}: byte {start} is not UTF-8; save the file as UTF-8 text."
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -169,12 +194,24 @@ def test_away_from_the_workflow_nothing_is_written(here, tmp_path, monkeypatch):
     ("change", "sentence"),
     [
         ({"run": "my pets"}, "run: 'my pets' is not a folder name"),
+        ({"project": Path("p\udcff")}, "PROJECT: 'p\\udcff' is not UTF-8; rename the folder."),
+        ({"images": Path("p\udcff")}, "--images: 'p\\udcff' is not UTF-8; rename the folder."),
+        ({"masks": Path("p\udcff")}, "--masks: 'p\\udcff' is not UTF-8; rename the folder."),
         ({"images": Path("nowhere")}, "--images: nowhere: no such folder."),
         ({"masks": Path("nowhere")}, "--masks: nowhere: no such folder."),
         ({"masks": Path("photos")}, "photos: lies within the folder of photographs"),
         ({"project": Path("photos/new")}, "photos/new: lies within the folder of photographs"),
     ],
-    ids=["run", "images", "masks", "masks in images", "project in images"],
+    ids=[
+        "run",
+        "text",
+        "text images",
+        "text masks",
+        "images",
+        "masks",
+        "masks in images",
+        "project in images",
+    ],
 )
 def test_what_cannot_be_is_refused(here, change, sentence):
     assert sentence in refusal_of(replace(ASKED, **change))

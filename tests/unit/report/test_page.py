@@ -47,7 +47,9 @@ def page(**changes) -> Page:
         "per_class_columns": ["predictions 0, val"],
         "per_class": [("cat", ["51.2"])],
         "supervision": [("Image labels", "From a table.")],
-        "plots": [Picture("data:,", "plots/losses.png", "Lines.", "Losses.")],
+        "plots": [Picture("data:,", "Lines.", "Losses.")],
+        "figures": "data:text/csv,",
+        "config": "data:application/yaml,",
         "gallery": '{"classes": [], "images": []}',
         "shown": 1,
         "pictured": 3,
@@ -109,7 +111,7 @@ def test_classes_ids_titles_and_options_are_escaped():
     hostile = page(
         title="<b>bold</b>",
         classes=["<b>", "dog"],
-        plots=[Picture("data:,", "plots/losses.png", '"><script>', "<i>: cat")],
+        plots=[Picture("data:,", '"><script>', "<i>: cat")],
         origins=[Origin("cam", "cam.h5", {"key": "</pre><script>"})],
     )
     markup = render(hostile)

@@ -104,6 +104,20 @@ def test_pseudo_labels_show_all_four_measures_in_the_order_of_rounds(drawn):
     ]
 
 
+def test_saliency_shows_its_measures_by_round_and_leaves_out_what_was_not_scored(drawn):
+    rows = metric_rows(
+        ("0", "labels", "train", "", "", "", "259", "miou", "0.5"),
+        ("0", "saliency", "train", "", "", "", "259", "mae", "0.2"),
+        ("0", "saliency", "train", "", "", "", "259", "max_f", "0.7"),
+        ("1", "saliency", "train", "", "", "", "259", "mae", "0.125"),
+        ("1", "saliency", "train", "", "", "", "259", "max_f", "0.75"),
+    )
+    plots.plot_saliency(rows)
+    assert drawn["lines"] == [pytest.approx([70, 75]), pytest.approx([20, 12.5])]
+    assert drawn["texts"] == ["max-F  75.0", "MAE  12.5"]
+    assert drawn["titles"] == ["Saliency against the true masks of train (259 images), %"]
+
+
 def test_per_class_bars_carry_their_value_and_a_class_without_one_says_none(drawn):
     table = pd.DataFrame(
         {
@@ -118,7 +132,10 @@ def test_per_class_bars_carry_their_value_and_a_class_without_one_says_none(draw
     assert drawn["texts"] == ["91", "none"]
 
 
-@pytest.mark.parametrize("plot", [plots.plot_miou, plots.plot_pseudo_labels, plots.plot_per_class])
+@pytest.mark.parametrize(
+    "plot",
+    [plots.plot_miou, plots.plot_pseudo_labels, plots.plot_saliency, plots.plot_per_class],
+)
 def test_without_masks_a_plot_is_a_sentence_instead_of_a_failure(plot, drawn):
     image = picture(plot(metric_rows()))
     assert image.height < 300

@@ -134,6 +134,7 @@ def test_the_report_consists_of_page_table_plots_and_panels(folder):
         "plots/miou.png",
         "plots/per_class.png",
         "plots/pseudo_labels.png",
+        "plots/saliency.png",
     ]
 
 
@@ -182,6 +183,21 @@ def test_where_there_are_too_many_they_lie_beside_it(folder, monkeypatch):
     monkeypatch.undo()
     write_report(folder)
     assert not (page.parent / "pictures").exists()
+
+
+def test_the_page_refers_to_no_other_file(folder):
+    markup = write_report(folder).read_text()
+    addresses = re.findall(r'(?:href|src|photo|source)"?(?:=|: )"([^"]*)"', markup)
+
+    assert len(addresses) > 20
+    assert [a for a in addresses if not a.startswith(("data:", "#"))] == []
+
+
+def test_the_page_hands_out_the_figures_and_the_configuration_beside_it(folder):
+    page = write_report(folder)
+    for name in ("metrics.csv", "config.yaml"):
+        url = re.search(rf'href="([^"]*)" download="{name}"', page.read_text())[1]
+        assert decoded(url) == (page.parent / name).read_bytes()
 
 
 def test_an_image_of_the_page_has_the_figures_of_its_last_labels_or_prediction(folder):
@@ -240,7 +256,7 @@ def test_without_masks_the_report_says_so_and_keeps_its_pictures(folder):
     assert "This data set has no true masks" in markup
     assert "None in this data set." in markup
     assert [image["iou"] for image in gallery_of(markup)["images"]] == [None] * 3
-    assert "plots/miou.png" not in markup
+    assert "Line plot of the predictions' mIoU" not in markup
     assert (page.parent / "plots" / "miou.png").exists()
 
 

@@ -3,13 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import read_index
 from auxseg.description import read_description
 from auxseg.errors import UserError
+from auxseg.nn.network import build_network
 from auxseg.stages import train
+from auxseg.training.learner import Learner
+from auxseg.training.loop import Paths, fit
+from auxseg.training.losses import multi_task_losses
+from auxseg.training.samples import CropDataset, batches
 from tests.unit.one_round import MODEL, RUNTIME, TRAINING, same, tensors, train_round
 
 pytestmark = pytest.mark.slow
@@ -80,3 +86,40 @@ def test_tensorboard_has_the_losses_of_every_step_and_a_picture_of_every_epoch(f
     assert [event.step for event in events.Scalars("refined_segmentation")] == list(range(steps))
     assert [event.step for event in events.Images("crops")] == [steps // 2, steps]
     assert events.Images("crops")[0].height == 3 * TRAINING["crop_size"]
+
+
+def test_what_tensorboard_shows_changes_no_bit_of_the_weights(finished, tmp_path):
+    """Against the same steps in a bare loop, which writes and shows nothing."""
+    options = TrainJob.model_validate({**TRAINING, "epochs": 2, "model": MODEL})
+    entries = read_index(finished / "index.h5").split("train")
+    maps = {"labels": finished / "round0/labels.h5", "saliency": finished / "saliency.h5"}
+
+    def network():
+        torch.manual_seed(0)
+        model = options.model.model_dump(mode="json", exclude={"weights"})
+        return build_network(num_classes=len(entries[0].labels), **model)
+
+    def losses(network, images, batch, counts):
+        return multi_task_losses(network(images), batch, counts, options)
+
+    shown, bare = network(), network()
+    paths = Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv")
+    data = CropDataset(entries, options, 0, **maps)
+    fit(shown, data, losses, options, fingerprint="x", paths=paths, runtime=RUNTIME)
+
+    learner = Learner(bare, losses, options, RUNTIME)
+    loader, sampler = batches(CropDataset(entries, options, 0, **maps), options.batch_size, 0)
+    for epoch in range(2):
+        sampler.begin(epoch, 0)
+        learner.train()
+        for step, batch in enumerate(loader, start=epoch * len(loader)):
+            learner.step(batch, step / (2 * len(loader)), step)
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert len(events.Images("crops")) == 2
+    weights = [
+        {name: value.numpy().tobytes() for name, value in trained.state_dict().items()}
+        for trained in (shown, bare)
+    ]
+    assert weights[0] == weights[1]
