@@ -43,7 +43,8 @@ def origins_of(folder: Path, *, refined: bool) -> dict[str, Origin]:
             with MapReader(folder / file) as reader:
                 origins[stage] = _origin(stage, file, reader.attributes)
         elif (folder / file).is_file():
-            origins[stage] = Origin(stage, file, read_description(folder / file)["options"])
+            options = read_description(folder / file).get("options", {})
+            origins[stage] = Origin(stage, file, options)
     return origins
 
 
