@@ -9,7 +9,8 @@ import pandas as pd
 
 from auxseg.config import Config, ModelOptions, PredictOptions, TrainOptions
 from auxseg.report import tables
-from auxseg.report.tables import NOTHING, SINGLE_SCALE, read_text_table, with_variants
+from auxseg.report.figures import read_figures
+from auxseg.report.tables import NOTHING, SINGLE_SCALE, with_variants
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _miou(folder: Path) -> float | None:
-    table = with_variants(read_text_table(folder / "metrics.csv"))
+    table = with_variants(read_figures(folder / "metrics.csv"))
     predicted = (table["subject"] == "predictions") & (table["metric"] == "miou")
     found = table[predicted & (table["variant"] == SINGLE_SCALE)]
     return None if found.empty else 100 * float(found["value"].iloc[0])

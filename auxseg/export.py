@@ -1,15 +1,15 @@
 """Networks for other programs: `auxseg export WEIGHTS TARGET`."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from auxseg.errors import UserError, listing
+from auxseg.errors import UserError, listing, out_of_memory, reason_of
 from auxseg.model_card import as_markdown, model_card
 from auxseg.nn.end_to_end import EndToEnd, export_program, write_onnx
+from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.store import write_atomically
 from auxseg.store.atomic import writing
@@ -18,9 +18,7 @@ CARD = "auxseg_model_card"
 _SUFFIXES = (".onnx", ".pt2")
 _LARGEST_DIFFERENCE = 1e-3
 _CHECKED_SIZES = ((96, 131), (160, 120), (33, 77))
-
-Run = Callable[[np.ndarray], np.ndarray]
-"""From a photograph (1, 3, H, W) uint8 to probabilities (1, C + 1, H, W) float32."""
+_OTHER_VERSIONS = "export with other versions of torch and onnxruntime"
 
 
 def export_network(weights: Path, target: Path) -> str:
@@ -53,12 +51,10 @@ def export_network(weights: Path, target: Path) -> str:
             write_onnx(program, temporary, {CARD: json.dumps(card)})
         else:
             torch.export.save(program, temporary, extra_files={f"{CARD}.json": json.dumps(card)})
-        difference = _largest_difference(EndToEnd(network).eval(), _runner(temporary))
-        if difference > _LARGEST_DIFFERENCE:
-            raise UserError(
-                f"{target}: its probabilities differ by up to {difference:.2g} from torch's; "
-                f"export with other versions of torch and onnxruntime."
-            )
+        try:
+            difference = largest_difference(network, temporary)
+        except UserError as error:
+            raise UserError(f"{target}: {error}") from None
     page = target.with_name(f"{target.name}.md")
     write_atomically(page, as_markdown(card, target.name).encode())
     return (
@@ -67,26 +63,46 @@ def export_network(weights: Path, target: Path) -> str:
     )
 
 
-def _runner(file: Path) -> Run:
-    """The exported network, as other programs run it."""
-    if file.suffix == ".onnx":
-        import onnxruntime  # here, as it is needed for this kind of file alone
-
-        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-        return lambda image: session.run(["probabilities"], {"image": image})[0]
-    module = torch.export.load(file).module()
-    return lambda image: module(torch.from_numpy(image)).numpy()
-
-
 @torch.inference_mode()
-def _largest_difference(network: EndToEnd, run: Run) -> float:
+def largest_difference(network: AuxSegNet, file: Path) -> float:
+    """By how much an exported file's probabilities differ from the network's, on noise.
+
+    Args:
+        network: on the processor.
+        file: .onnx or .pt2.
+
+    Raises:
+        UserError: the file cannot be run, or its probabilities are others.
+    """
+    whole = EndToEnd(network).eval()
     draw = np.random.default_rng(0)
-    differences = []
-    for height, width in _CHECKED_SIZES:
-        image = draw.integers(0, 256, (1, 3, height, width), dtype=np.uint8)
-        expected = network(torch.from_numpy(image)).numpy()
-        differences.append(float(np.abs(run(image) - expected).max()))
-    return max(differences)
+    images = [draw.integers(0, 256, (1, 3, *size), dtype=np.uint8) for size in _CHECKED_SIZES]
+    expected = [whole(torch.from_numpy(image)).numpy() for image in images]
+    pairs = zip(_run(file, images), expected, strict=True)
+    difference = float(np.max([np.abs(found - right).max() for found, right in pairs]))
+    if not difference <= _LARGEST_DIFFERENCE:  # nor where it is no number
+        raise UserError(
+            f"its probabilities differ by up to {difference:.2g} from torch's; {_OTHER_VERSIONS}."
+        )
+    return difference
+
+
+def _run(file: Path, images: list[np.ndarray]) -> list[np.ndarray]:
+    """Probabilities (1, C + 1, H, W) float32 of photographs (1, 3, H, W), as others get them."""
+    try:
+        if file.suffix == ".onnx":
+            import onnxruntime  # here, as it is needed for this kind of file alone
+
+            session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+            return [session.run(["probabilities"], {"image": image})[0] for image in images]
+        module = torch.export.load(file).module()
+        return [module(torch.from_numpy(image)).numpy() for image in images]
+    except Exception as error:  # onnxruntime and torch have classes of their own
+        if out_of_memory(error):
+            raise
+        raise UserError(
+            f"what was written cannot be run ({reason_of(error)}); {_OTHER_VERSIONS}."
+        ) from None
 
 
 def _need(*packages: str) -> None:

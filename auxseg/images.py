@@ -60,6 +60,16 @@ def read_saliency(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"))
 
 
+def png_text(path: Path, keyword: str) -> str | None:
+    """What a PNG says under a keyword before its pixels; None where it, or any PNG, is missing."""
+    try:
+        with _opening(path) as image:
+            found = image.info.get(keyword) if image.format == "PNG" else None
+    except UserError:
+        return None
+    return found if isinstance(found, str) else None
+
+
 def encoded(image: Image.Image, kind: str, **settings: object) -> bytes:
     """The file of a picture: `kind` and settings are Pillow's, "PNG" or "JPEG"."""
     buffer = io.BytesIO()

@@ -1,14 +1,17 @@
 """What whoever gets a network has to know of it: inside an exported file, and as Markdown."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from auxseg import __version__
+from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet
-from auxseg.report.origins import origins_of
-from auxseg.report.provenance import supervision
-from auxseg.report.tables import markdown, percent, read_text_table, with_variants
+from auxseg.report.figures import read_figures
+from auxseg.report.origins import known_origins
+from auxseg.report.provenance import Origin, supervision
+from auxseg.report.tables import markdown, percent, with_variants
 from auxseg.store import MapReader, file_digest
 
 INPUT = (
@@ -20,6 +23,15 @@ OUTPUT = (
     "probabilities: (1, C + 1, H, W) float32 in [0, 1], in the order of classes, adding up to 1. "
     "Their argmax is the single-scale segmentation."
 )
+_UNTOLD = "Not known: nothing beside the weights tells."
+_TOLD_BY = {
+    "Image labels": {"index"},
+    "First labels": {"seed"},
+    "CAMs": {"seed", "cam"},
+    "Saliency": {"index", "saliency", "seed"},
+    "Initial weights": {"classify"},
+    "True masks": {"index", "train", "masks"},
+}
 
 
 def model_card(weights: Path, network: AuxSegNet, description: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,18 +39,15 @@ def model_card(weights: Path, network: AuxSegNet, description: Mapping[str, Any]
 
     Args:
         weights: the network's file; where it lies in its run's folder, the card also has the run's
-            figures and what supervised it.
+            figures and what supervised it, as far as files there tell.
         network: that was loaded from it.
         description: that the file holds.
-
-    Raises:
-        UserError: an artifact of the run is damaged.
     """
     return {
         "auxseg": __version__,
         "weights": file_digest(weights),
         "backbone": description["model"]["backbone"],
-        "round": description["round"],
+        "round": description.get("round"),
         "classes": ["background", *description["classes"]],
         "palette": description["palette"],
         "longest_side": description["longest_side"],
@@ -47,7 +56,7 @@ def model_card(weights: Path, network: AuxSegNet, description: Mapping[str, Any]
         "input": INPUT,
         "output": OUTPUT,
         "metrics": _metrics(weights.parent / "metrics.csv"),
-        "supervision": _supervision(weights.resolve().parents[1]),
+        "supervision": _supervision(weights.resolve().parent.parent, description),
     }
 
 
@@ -62,12 +71,12 @@ def as_markdown(card: Mapping[str, Any], name: str) -> str:
     classes = [(str(i), c, f"rgb{tuple(rgb)}") for i, (c, rgb) in enumerate(colours)]
     figures = [(m["split"], m["variant"], m["images"], percent(m["miou"])) for m in card["metrics"]]
     taught = [f"- {what}: {sentence}" for what, sentence in card["supervision"].items()]
-    unscored = "Not known: no figures lay beside the weights."
-    untold = "Not known: the weights lay outside their run."
+    unscored = "Not known: no figures of the network lay beside the weights."
+    learnt = "not known" if card["round"] is None else card["round"]
     return f"""# {name}
 
-Semantic segmentation of {len(classes) - 1} classes, learnt by auxseg {card["auxseg"]}: round
-{card["round"]}, backbone {card["backbone"]}, weights of SHA-256 {card["weights"]}.
+Semantic segmentation of {len(classes) - 1} classes, exported by auxseg {card["auxseg"]}: round
+{learnt}, backbone {card["backbone"]}, weights of SHA-256 {card["weights"]}.
 
 ## Use
 
@@ -85,15 +94,16 @@ Semantic segmentation of {len(classes) - 1} classes, learnt by auxseg {card["aux
 
 ## What supervised it
 
-{chr(10).join(taught) or untold}
+{chr(10).join(taught)}
 """
 
 
 def _metrics(path: Path) -> list[dict[str, str]]:
-    """MIoU of the round's predictions, by the ways of predicting; none where none were scored."""
-    if not path.is_file():
+    """MIoU of the round's predictions, by the ways of predicting; none where none are known."""
+    try:
+        table = with_variants(read_figures(path))
+    except UserError:
         return []
-    table = with_variants(read_text_table(path))
     rows = table[(table["subject"] == "predictions") & (table["metric"] == "miou")]
     return [
         {
@@ -106,10 +116,19 @@ def _metrics(path: Path) -> list[dict[str, str]]:
     ]
 
 
-def _supervision(run: Path) -> dict[str, str]:
-    """What taught the run's networks; nothing where the weights lie elsewhere."""
-    if not (run / "index.h5").is_file():
-        return {}
-    with MapReader(run / "masks.h5", "masks") as masks:
-        count = len(masks)
-    return dict(supervision(origins_of(run, refined=(run / "round1/labels.h5").is_file()), count))
+def _supervision(run: Path, description: Mapping[str, Any]) -> dict[str, str]:
+    """What taught the network, and of what no file in its run's folder tells."""
+    origins = known_origins(run)
+    origins.pop("train", None)  # of round 0; this network's own options are at hand
+    if "labels" in (options := description.get("options", {})):
+        origins["train"] = Origin("train", "", options)
+    known, masks = set(origins), 1
+    with suppress(UserError), MapReader(run / "masks.h5", "masks") as reader:
+        known, masks = known | {"masks"}, len(reader)
+    needed = dict(_TOLD_BY)
+    if options.get("labels") == "masks":
+        needed["True masks"], masks = set(), max(masks, 1)
+    if "seed" in origins and origins["seed"].options.get("labels") is not None:
+        needed["CAMs"] = set()  # first labels from files need none
+    untold = [what for what, stages in needed.items() if not stages <= known]
+    return {**dict(supervision(origins, masks)), **dict.fromkeys(untold, _UNTOLD)}

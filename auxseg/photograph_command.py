@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from auxseg.errors import listing
+
 if TYPE_CHECKING:
     from auxseg.config import PredictOptions
 
@@ -13,6 +15,10 @@ _HELP = """Segment photographs with a trained network.
 
 Writes for each a mask (palette PNG: 0 background, 1, 2, ... the classes in the network's order), an
 overlay, and what was found into segmentation.json. Photographs of any size, folders of them too.
+
+Stopped, the same command goes on: what is whole and was made from the same photograph by the same
+weights and settings is not made again. Results replace nothing but results. Those of earlier calls
+are no photographs, wherever they lie.
 
 With --index it is the stage of a run: see auxseg predict --index x --help.
 """
@@ -42,7 +48,11 @@ With --index it is the stage of a run: see auxseg predict --index x --help.
     "that it learnt on. Masks have the photographs' own size.",
 )
 @click.option(
-    "--options", default="", metavar="YAML", help="Keys of section predict, or a YAML file."
+    "--options",
+    default="",
+    metavar="YAML",
+    help="Keys of section predict, or a YAML file: precision; with --tta scales and flip; with "
+    "--crf its constants, crf.",
 )
 @click.option(
     "--threads",
@@ -69,8 +79,10 @@ def predict_photographs(
     from auxseg.runtime import Runtime
     from auxseg.segmenter import load_segmenter
 
-    found = find_photographs(photographs, output)
     section = cast("PredictOptions", parse_stage_options("predict", options))
+    if faults := _unused(section, tta=tta, crf=crf):
+        raise listing(faults, "--options sets what this command does not use")
+    found = find_photographs(photographs, output)
     segmenter = load_segmenter(
         weights,
         section,
@@ -81,6 +93,19 @@ def predict_photographs(
     )
     used = [section.crf] if crf else []
     for result in segment_photographs(segmenter, found, output, workers_beside(threads, *used)):
-        shown = ", ".join(f"{c['class']} {c['share']:.0%}" for c in result["found"])
-        print(f"{result['photograph']}: {shown or 'background alone'}")
+        shown = ", ".join(f"{one.name} {one.share:.0%}" for one in result.found)
+        print(f"{result.photograph}: {shown or 'background alone'}")
     print(f"masks, overlays and segmentation.json: {output}")
+
+
+def _unused(options: "PredictOptions", *, tta: bool, crf: bool) -> list[str]:
+    """A sentence for each key that is set and would change nothing."""
+    idle = {
+        "use_crf": "is for the stage of a run; leave it out, --crf asks for the CRF.",
+        "saliency_share": "is for photographs whose classes are known; leave it out.",
+    }
+    if not tta:
+        idle |= dict.fromkeys(("scales", "flip"), "is used with --tta; add it.")
+    if not crf:
+        idle["crf"] = "is used with --crf; add it."
+    return [f"{key}: {told}" for key, told in idle.items() if key in options.model_fields_set]

@@ -1,10 +1,12 @@
 """A trained network that segments photographs of any size."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from auxseg import __version__
 from auxseg.config import PredictOptions
 from auxseg.crf import segmentation_crf
 from auxseg.datasets.palette import Palette
@@ -14,6 +16,7 @@ from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
 from auxseg.ops.postprocess import Sharpen, label_photograph
 from auxseg.runtime import Runtime, place
+from auxseg.store import file_digest, sha256
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Segmenter:
         classes: C names of foreground classes.
         palette: RGB of background and classes.
         longest_side: larger photographs are scaled down to it for the network, pixels.
+        recipe: a digest of the weights and of all that follows: equal where masks are.
         scales: that probabilities are averaged over.
         flip: average with the mirrored photograph.
         sharpen: the dense CRF; None leaves it out.
@@ -34,6 +38,7 @@ class Segmenter:
     classes: tuple[str, ...]
     palette: Palette
     longest_side: int
+    recipe: str
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     sharpen: Sharpen | None = None
@@ -93,13 +98,19 @@ def load_segmenter(
     options = options or PredictOptions()
     network, description = load_network(weights)
     place(network, runtime or Runtime())
+    longest_side = longest_side or description["longest_side"]
+    scales = options.scales if multiscale else (1.0,)
+    flip = multiscale and options.flip
+    crf = options.crf if use_crf else None
+    used = [longest_side, scales, flip, options.precision, crf and crf.model_dump(mode="json")]
     return Segmenter(
-        network,
-        tuple(description["classes"]),
-        [tuple(colour) for colour in description["palette"]],
-        longest_side or description["longest_side"],
-        options.scales if multiscale else (1.0,),
-        multiscale and options.flip,
-        segmentation_crf(options.crf, device_of(network)) if use_crf else None,
-        options.precision,
+        network=network,
+        classes=tuple(description["classes"]),
+        palette=[tuple(colour) for colour in description["palette"]],
+        longest_side=longest_side,
+        recipe=sha256(json.dumps([__version__, file_digest(Path(weights)), *used])),
+        scales=scales,
+        flip=flip,
+        sharpen=None if crf is None else segmentation_crf(crf, device_of(network)),
+        precision=options.precision,
     )

@@ -87,9 +87,10 @@ def status(folder: Path, for_scripts: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def table(folder: Path) -> None:
     """Print the figures of a finished run in FOLDER (results/{run}) by round."""
-    from auxseg.report.tables import plain_text, read_text_table
+    from auxseg.report.figures import read_figures
+    from auxseg.report.tables import plain_text
 
-    print(plain_text(read_text_table(folder / "report" / "metrics.csv")))
+    print(plain_text(read_figures(folder / "report" / "metrics.csv", of_rounds=True)))
 
 
 @click.command("inspect")

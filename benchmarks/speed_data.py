@@ -130,5 +130,12 @@ def write_network(path: Path) -> torch.nn.Module:
     model = {"backbone": "tf_efficientnet_lite0"}
     network = build_network(num_classes=CLASSES, **model).eval()
     names = [f"class {k}" for k in range(1, CLASSES + 1)]
-    save_weights(path, network, {"kind": "network", "classes": names, "model": model})
+    description = {
+        "kind": "network",
+        "classes": names,
+        "palette": voc_palette(CLASSES + 1),
+        "longest_side": max(SIZE),
+        "model": model,
+    }
+    save_weights(path, network, description)
     return network

@@ -15,6 +15,8 @@ CrfEngine = Annotated[
     ),
 ]
 
+_NARROWEST = 0.01  # pixels or grey levels of a CRF's kernel: pydensecrf counts in 32-bit integers
+
 
 class CamOptions(Section):
     """Class activation maps, of the classifier or of any other method."""
@@ -75,10 +77,10 @@ class SaliencyCrfOptions(Section):
     engine: CrfEngine = "pydensecrf"
     iterations: int = Field(1, ge=1, le=50, description="mean-field iterations")
     temperature: float = Field(1.05, gt=0, description="tau of the unary term")
-    gaussian_sxy: float = Field(3, gt=0, description="smoothness kernel, pixels")
+    gaussian_sxy: float = Field(3, ge=_NARROWEST, description="smoothness kernel, pixels")
     gaussian_compat: float = Field(3, ge=0, description="smoothness weight")
-    bilateral_sxy: float = Field(60, gt=0, description="appearance kernel, pixels")
-    bilateral_srgb: float = Field(5, gt=0, description="appearance kernel, grey levels")
+    bilateral_sxy: float = Field(60, ge=_NARROWEST, description="appearance kernel, pixels")
+    bilateral_srgb: float = Field(5, ge=_NARROWEST, description="appearance kernel, grey levels")
     bilateral_compat: float = Field(5, ge=0, description="appearance weight")
 
 
@@ -87,10 +89,10 @@ class SegmentationCrfOptions(Section):
 
     engine: CrfEngine = "pydensecrf"
     iterations: int = Field(10, ge=1, le=50, description="mean-field iterations")
-    gaussian_sxy: float = Field(4, gt=0, description="smoothness kernel, pixels")
+    gaussian_sxy: float = Field(4, ge=_NARROWEST, description="smoothness kernel, pixels")
     gaussian_compat: float = Field(3, ge=0, description="smoothness weight")
-    bilateral_sxy: float = Field(83, gt=0, description="appearance kernel, pixels")
-    bilateral_srgb: float = Field(5, gt=0, description="appearance kernel, grey levels")
+    bilateral_sxy: float = Field(83, ge=_NARROWEST, description="appearance kernel, pixels")
+    bilateral_srgb: float = Field(5, ge=_NARROWEST, description="appearance kernel, grey levels")
     bilateral_compat: float = Field(3, ge=0, description="appearance weight")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auxseg.errors import UserError
 from auxseg.nn.permutohedral import PermutohedralFilter
 from auxseg.ops.kernels import Kernels
 
@@ -24,6 +25,9 @@ def marginals(
 
     Returns:
         (K, H, W) float32 in [0, 1], adding up to 1 over K.
+
+    Raises:
+        UserError: a kernel is too narrow for an image of this size.
     """
     terms = _pairwise_terms(torch.tensor(image, device=device), kernels)
     energy = -torch.from_numpy(unary).to(device, torch.float32).flatten(1).T  # (N, K)
@@ -45,13 +49,20 @@ def _pairwise_terms(
     columns = torch.arange(width, device=image.device).expand(height, width)
     place = torch.stack((columns, rows), dim=2).reshape(-1, 2).float()
     colour = image.reshape(-1, 3).float() / kernels.bilateral_srgb
+    both = torch.cat((place / kernels.bilateral_sxy, colour), dim=1)
     features = (
-        (place / kernels.gaussian_sxy, kernels.gaussian_compat),
-        (torch.cat((place / kernels.bilateral_sxy, colour), dim=1), kernels.bilateral_compat),
+        ("gaussian_sxy", place / kernels.gaussian_sxy, kernels.gaussian_compat),
+        ("bilateral_sxy and bilateral_srgb", both, kernels.bilateral_compat),
     )
     terms = []
-    for points, weight in features:
-        kernel = PermutohedralFilter(points)
+    for widths, points, weight in features:
+        try:
+            kernel = PermutohedralFilter(points)
+        except ValueError:
+            raise UserError(
+                f"crf.{widths}: too narrow for engine torch and an image of {width} x {height} "
+                f"pixels; widen them, or take engine pydensecrf."
+            ) from None
         total = kernel(torch.ones(len(points), 1, device=image.device))
         terms.append(((kernel, (total + _SMALLEST).rsqrt()), weight))
     return terms

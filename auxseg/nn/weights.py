@@ -33,11 +33,11 @@ def load_classifier(
         UserError: not a weights file of ours, not a classifier's, or of other classes.
     """
     description = read_description(path, "classifier", classes)
-    model = description["model"]
-    backbone = build_backbone(
-        model["backbone"], model["output_stride"], freeze_batch_norm=model["freeze_batch_norm"]
+    model = dict(description["model"])
+    model.pop("weights", None)
+    network = Classifier(
+        build_backbone(model.pop("backbone"), **model), len(description["classes"])
     )
-    network = Classifier(backbone, len(description["classes"]))
     load_weights(network, path)
     return network.eval(), description
 
@@ -132,7 +132,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         metadata = file.metadata()
     try:
         _, content = read_metadata(path, metadata)
-    except (KeyError, TypeError, ValueError):
+    except ValueError:
         return state  # a file of others
     if content not in ("", _digest(state)):
         raise UserError(f"{path}: damaged; delete the file and make it again.")

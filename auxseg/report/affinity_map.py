@@ -32,7 +32,8 @@ def coarse_affinity(affinity: np.ndarray, grid: tuple[int, int]) -> AffinityMap:
     """
     rows, columns = grid
     step = -(-max(grid) // _QUERIES_A_SIDE)
-    queries = np.arange(rows * columns).reshape(grid)[step // 2 :: step, step // 2 :: step]
+    top, left = (min(step, side) // 2 for side in grid)  # of a strip there is one row, or column
+    queries = np.arange(rows * columns).reshape(grid)[top::step, left::step]
     asked = affinity[queries.ravel()].reshape(-1, rows, columns)
 
     pool = -(-max(grid) // _KEYS_A_SIDE)

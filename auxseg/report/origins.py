@@ -1,16 +1,16 @@
 """What the artifacts of a run say of their own making."""
 
 import json
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.description import read_description
+from auxseg.errors import UserError
 from auxseg.report.provenance import Origin
-from auxseg.store import MapReader, read_table
+from auxseg.store import MapReader, open_artifact
 
 _FILES = {
+    "index": "index.h5",
     "saliency": "saliency.h5",
     "classify": "classifier/weights.safetensors",
     "cam": "cam.h5",
@@ -31,19 +31,22 @@ def origins_of(folder: Path, *, refined: bool) -> dict[str, Origin]:
     Raises:
         UserError: an artifact is missing or damaged.
     """
-    attributes, _ = read_table(folder / "index.h5", INDEX)
-    origins = {"index": _origin("index", "index.h5", attributes)}
+    origins = {}
     absent = set() if refined else {"refine"}
     with MapReader(folder / _FILES["seed"]) as labels:
         absent |= set() if is_fused(labels) else {"cam"}
     for stage, file in _FILES.items():
-        if stage in absent:
-            continue
-        if file.endswith(".h5"):
-            with MapReader(folder / file) as reader:
-                origins[stage] = _origin(stage, file, reader.attributes)
-        elif (folder / file).is_file():
-            origins[stage] = Origin(stage, file, read_description(folder / file)["options"])
+        if stage not in absent and (file.endswith(".h5") or (folder / file).is_file()):
+            origins[stage] = _origin_of(folder, stage)
+    return origins
+
+
+def known_origins(folder: Path) -> dict[str, Origin]:
+    """As `origins_of`, of the artifacts that are there and can be read."""
+    origins = {}
+    for stage in _FILES:
+        with suppress(UserError):
+            origins[stage] = _origin_of(folder, stage)
     return origins
 
 
@@ -52,6 +55,11 @@ def is_fused(labels: MapReader) -> bool:
     return "cam" in json.loads(labels.attributes["inputs"])
 
 
-def _origin(stage: str, file: str, attributes: Mapping[str, Any]) -> Origin:
+def _origin_of(folder: Path, stage: str) -> Origin:
+    path = folder / _FILES[stage]
+    if path.suffix != ".h5":
+        return Origin(stage, _FILES[stage], read_description(path).get("options", {}))
+    file, attributes = open_artifact(path)
+    file.close()
     created = f"{attributes['created']}, auxseg {attributes['auxseg_version']}"
-    return Origin(stage, file, json.loads(attributes["options"]), created)
+    return Origin(stage, _FILES[stage], json.loads(attributes["options"]), created)

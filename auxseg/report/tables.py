@@ -1,5 +1,6 @@
 """The figures of a run as tables: read as text, so that what is shown is what was written."""
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from auxseg.errors import UserError
 SETTINGS = ["scales", "flip", "crf"]
 NOTHING = "-"
 SINGLE_SCALE = "single scale"
-_SUBJECTS = {
+SUBJECTS = {
     "predictions": "Predictions",
     "pseudo masks": "Pseudo masks, classes known",
     "labels": "Pseudo labels",
@@ -68,11 +69,20 @@ def read_text_table(path: Path) -> pd.DataFrame:
     """A CSV with every cell as it stands in the file.
 
     Raises:
-        UserError: no such file.
+        UserError: no such file, or not a table.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such table; run the stage that writes it first.")
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    content = path.read_bytes()
+    try:
+        if content.endswith(b"\n"):  # else it is cut off
+            return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    except ValueError:  # pandas has a class of its own for each way of being no table
+        pass
+    raise UserError(
+        f"{path}: not a CSV table, or a damaged one; delete the file and run the stage that "
+        f"writes it."
+    )
 
 
 def gather(rounds: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
@@ -121,12 +131,12 @@ def by_round(table: pd.DataFrame, rounds: Iterable[int]) -> RoundTable:
     table = with_variants(table)
     keys = ["subject", "split", "variant", "metric"]
     columns = list(dict.fromkeys(table[keys].itertuples(index=False, name=None)))
-    columns.sort(key=lambda column: (list(_SUBJECTS).index(column[0]), column[1]))
+    columns.sort(key=lambda column: (list(SUBJECTS).index(column[0]), column[1]))
     values = {(int(row["round"]), *(row[key] for key in keys)): row for _, row in table.iterrows()}
     images = {(row["subject"], row["split"]): row["images"] for _, row in table.iterrows()}
     groups = [
         Group(
-            f"{_SUBJECTS[subject]}, {split} ({images[subject, split]} images)"
+            f"{SUBJECTS[subject]}, {split} ({images[subject, split]} images)"
             + (", %" if subject in _PERCENT else ""),
             tuple(_column_name(c) for c in columns if c[:2] == (subject, split)),
         )
@@ -179,7 +189,7 @@ def by_class(table: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]
     columns: dict[str, dict[str, str]] = {}
     for subject, rows in table.groupby("subject", sort=False):
         first = rows.iloc[0]
-        name = f"{_SUBJECTS[str(subject)].lower()} {first['round']}, {first['split']}"
+        name = f"{SUBJECTS[str(subject)].lower()} {first['round']}, {first['split']}"
         name += f", {first['variant']}" if first["variant"] else ""
         columns[name] = dict(zip(rows["class"], rows["iou"], strict=True))
     classes = dict.fromkeys(table["class"])

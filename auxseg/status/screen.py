@@ -51,10 +51,11 @@ def as_json(states: Sequence[JobState]) -> str:
 
 def figures_so_far(folder: Path, states: Sequence[JobState]) -> str:
     """The figures of all rounds whose scoring is done, as `auxseg table` shows them."""
-    from auxseg.report.tables import gather, plain_text, read_text_table  # pandas takes a while
+    from auxseg.report.figures import read_figures  # here, as pandas takes a while to load
+    from auxseg.report.tables import gather, plain_text
 
     scored = [s.round for s in states if s.stage == "evaluate" and s.state == "done"]
-    tables = {r: read_text_table(folder / f"round{r}/metrics.csv") for r in scored if r is not None}
+    tables = {r: read_figures(folder / f"round{r}/metrics.csv") for r in scored if r is not None}
     return plain_text(gather(tables)).rstrip() if tables else ""
 
 

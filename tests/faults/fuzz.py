@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from auxseg.config import CocoOptions, FolderOptions, VocOptions, parse_stage_options
 from auxseg.datasets import coco, folder, voc
 from auxseg.datasets.index_file import Entry, Index, read_index, write_index
 from auxseg.datasets.other_methods import read_cam
+from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.images import image_size, read_image, read_mask, read_saliency
 from auxseg.nn.backbones import build_backbone
@@ -60,6 +62,20 @@ def read_cam_of_a_cat(path: Path) -> None:
     read_cam(path, Entry("a", "train", Path("a.jpg"), 8, 8, np.array([True]), None), ("cat",))
 
 
+def read_weights_that_say(path: Path) -> None:
+    """Weights whose description is that of a file: written whole, its digest and all."""
+    try:
+        about = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise UserError("no JSON") from None
+    weights = path.with_suffix(".safetensors")
+    save_weights(weights, nn.Linear(1, 1), about)
+    told = read_description(weights, "network")
+    assert len(told["palette"]) == len(told["classes"]) + 1
+    assert told["longest_side"] > 0
+    assert isinstance(told["model"]["backbone"], str)
+
+
 def make_corpus(root: Path) -> list[tuple[str, Path, Reader]]:
     """A whole file for every reader: (name, path, reader)."""
     draws = np.random.default_rng(0)
@@ -95,6 +111,17 @@ def make_corpus(root: Path) -> list[tuple[str, Path, Reader]]:
     }
     network = Classifier(build_backbone("test_efficientnet"), 1)
     add("weights", "w.safetensors", lambda p: save_weights(p, network, about), load_classifier)
+    network_about = {
+        **about,
+        "kind": "network",
+        "palette": [[0, 0, 0], [9, 9, 9]],
+        "longest_side": 64,
+        "inputs": {"index": "0" * 64},
+    }
+    add(
+        *("description", "about.json", lambda p: p.write_text(json.dumps(network_about))),
+        read_weights_that_say,
+    )
     state = {"state_dict": {"x": torch.ones(3), "y": torch.zeros(2, 2)}}
     add("pth", "w.pth", lambda p: torch.save(state, p), read_state)
     checkpoint = Checkpoint("x", {"model": state["state_dict"]}, [{"loss": 1.0}])

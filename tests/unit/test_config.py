@@ -79,6 +79,13 @@ def test_a_run_that_is_no_plain_folder_name_is_refused(run):
     assert "is not a folder name" in fault_of({"run": run})
 
 
+@pytest.mark.parametrize("key", ["gaussian_sxy", "bilateral_sxy", "bilateral_srgb"])
+def test_kernels_that_would_crash_pydensecrf_are_refused(key):
+    fault = fault_of({"predict": {"crf": {key: 1e-12}}})
+
+    assert f"predict.crf.{key}: 1e-12 is not allowed" in fault
+
+
 def test_an_onnx_source_without_a_model_is_refused():
     assert "needs saliency.onnx.model" in fault_of({"saliency": {"source": "onnx"}})
 

@@ -10,7 +10,7 @@ import torch
 
 from auxseg.datasets.palette import voc_palette
 from auxseg.errors import UserError
-from auxseg.export import CARD, export_network
+from auxseg.export import CARD, export_network, largest_difference
 from auxseg.images import image_size, read_image
 from auxseg.nn.end_to_end import EndToEnd
 from auxseg.nn.network import build_network
@@ -88,7 +88,28 @@ def test_the_card_lies_inside_the_file_and_beside_it(onnx_file):
     assert card["longest_side"] == 320
     page = onnx_file.with_name("lite0.onnx.md").read_text()
     assert "| 2 | dog | rgb(0, 128, 0) |" in page
-    assert "the weights lay outside their run" in page
+    assert "Not known: no figures of the network lay beside the weights." in page
+    assert "- Saliency: Not known: nothing beside the weights tells." in page
+
+
+def test_a_file_that_cannot_be_run_is_told_in_a_sentence(lite0, onnx_file, tmp_path):
+    network, _ = load_network(lite0)
+    for name in ("half.onnx", "half.pt2"):
+        file = tmp_path / name
+        file.write_bytes(onnx_file.read_bytes()[:-5000])
+
+        with pytest.raises(UserError, match=r"what was written cannot be run \(.+\); export with"):
+            largest_difference(network, file)
+
+
+def test_a_file_that_computes_something_else_is_refused(lite0, onnx_file):
+    network, _ = load_network(lite0)
+
+    for values in (0.0, float("nan")):
+        with torch.no_grad():
+            network.segmentation.predict.weight.fill_(values)
+        with pytest.raises(UserError, match=r"its probabilities differ by up to .+ from torch's"):
+            largest_difference(network, onnx_file)
 
 
 def test_a_target_of_another_kind_is_refused(lite0, tmp_path):

@@ -188,6 +188,9 @@ def test_weights_tell_what_they_learnt(tmp_path):
     about = {
         "kind": "network",
         "classes": ["cat"],
+        "palette": [[0, 0, 0], [9, 9, 9]],
+        "longest_side": 64,
+        "model": {"backbone": "test_efficientnet"},
         "round": 2,
         "inputs": {"labels": "abcdef012345678"},
     }

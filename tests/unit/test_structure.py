@@ -19,6 +19,10 @@ MAY_IMPORT = {
         *("training", "nn", "ops", "datasets", "config", "errors", "runtime", "stopping", "store"),
     },
     "report": {"report", "datasets", "description", "errors", "images", "metrics", "store"},
+    "photographs": {
+        *("photographs", "datasets", "errors", "images", "ops", "parallel", "pictures", "report"),
+        *("runtime", "segmenter", "store"),
+    },
     "status": {"status", "report", "datasets", "description", "errors", "store"},
     "project": {
         *("project", "datasets", "config", "errors", "images", "runtime", "saliency_models"),

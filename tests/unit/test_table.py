@@ -1,5 +1,8 @@
 """`auxseg table`: the figures of a run on a terminal."""
 
+import re
+
+import pytest
 from click.testing import CliRunner
 
 from auxseg.cli import cli
@@ -45,3 +48,27 @@ def test_a_run_without_a_report_is_a_user_error(tmp_path):
     shown = CliRunner().invoke(cli, ["table", str(tmp_path)])
     assert isinstance(shown.exception, UserError)
     assert "metrics.csv: no such table" in str(shown.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "not a CSV table, or a damaged one"),
+        ("\0\xff", "not a CSV table, or a damaged one|no column"),
+        (METRICS + "1,predictions,val", "not a CSV table, or a damaged one"),
+        ("round,miou\n0,0.5\n", r"\(it has no column crf, flip, images, metric, .*\); delete"),
+        (METRICS.partition(",")[2], r"\(it has no column round\); delete the file and run"),
+        (METRICS.replace("labels", "sheep"), r"\(it has figures of 'sheep'\)"),
+        (METRICS.replace("0.867", "good"), r"\(it has text where numbers are to stand\)"),
+        (METRICS.replace("0.5 1,", "half,"), r"\(it has text where numbers are to stand\)"),
+        (METRICS.replace("\n1,", "\nlast,"), r"\(it has text where numbers are to stand\)"),
+    ],
+)
+def test_a_table_of_others_is_a_user_error(tmp_path, content, told):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "metrics.csv").write_text(content, encoding="latin-1")
+
+    shown = CliRunner().invoke(cli, ["table", str(tmp_path)])
+
+    assert isinstance(shown.exception, UserError)
+    assert re.search(rf"report/metrics\.csv: .*({told})", str(shown.exception))

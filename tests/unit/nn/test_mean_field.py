@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from auxseg.errors import UserError
 from auxseg.images import read_image
 from auxseg.nn import mean_field
 from auxseg.ops import crf
@@ -58,3 +59,11 @@ def test_saliency_is_sharpened_alike():
     ours = crf.refine_saliency(image, saliency, SALIENCY, temperature=1.05, infer=ON_CPU)
 
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_kernels_too_narrow_for_the_lattice_are_told_by_their_keys():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    unary = np.zeros((2, 40, 60), dtype=np.float32)
+
+    with pytest.raises(UserError, match=r"crf\.bilateral_sxy and bilateral_srgb: too narrow for"):
+        ON_CPU(image, unary, Kernels(1, 3, 3, 0.01, 0.01, 5))

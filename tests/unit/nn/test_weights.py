@@ -43,7 +43,13 @@ def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
 def test_a_network_comes_back_as_it_was_saved(tmp_path):
     network = build_network("test_efficientnet", 2, dense_channels=8)
     model = {**MODEL, "branches": "all", "affinity": "cross-task", "dense_channels": 8}
-    description = {"kind": "network", "classes": ["a", "b"], "model": model}
+    description = {
+        "kind": "network",
+        "classes": ["a", "b"],
+        "palette": [[0, 0, 0], [9, 0, 0], [0, 9, 0]],
+        "longest_side": 64,
+        "model": model,
+    }
     save_weights(tmp_path / "weights.safetensors", network, description)
 
     loaded, _ = load_network(tmp_path / "weights.safetensors")

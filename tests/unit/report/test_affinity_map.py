@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from auxseg.report.affinity_map import coarse_affinity
 
@@ -33,3 +34,17 @@ def test_of_a_large_grid_some_positions_are_asked_and_neighbours_answer_together
     means = row.reshape(25, 2, 17, 2).mean(axis=(1, 3))
     expected = np.rint(255 * means / means.max()).astype(np.uint8)
     np.testing.assert_array_equal(shown.values[11 + 1].reshape(25, 17), expected)
+
+
+@pytest.mark.parametrize(
+    ("grid", "queries"), [((1, 32), (1, 16)), ((32, 1), (16, 1)), ((3, 200), (1, 20))]
+)
+def test_of_a_strip_the_middle_is_asked(grid, queries):
+    rows, columns = grid
+    affinity = rows_of(rows * columns)
+
+    shown = coarse_affinity(affinity, grid)
+
+    assert shown.queries == queries
+    assert shown.values.shape == (queries[0] * queries[1], shown.keys[0] * shown.keys[1])
+    assert (shown.values.max(axis=1) == 255).all()

@@ -77,7 +77,10 @@ def _maps(path: Path, kind: str, maps: dict[str, np.ndarray], *inputs: str, **at
 
 def _weights(path: Path, options: dict) -> None:
     path.parent.mkdir(parents=True)
-    description = {"kind": "classifier", "options": options}
+    model = {"backbone": "test_efficientnet"}
+    description = {
+        "kind": "classifier", "classes": CLASSES, "model": model, "options": options
+    }  # fmt: skip
     save_file({"x": np.zeros(1)}, path, description_metadata(description))
 
 

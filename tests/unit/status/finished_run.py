@@ -96,6 +96,10 @@ def write_weights(
     (folder / name).mkdir(exist_ok=True)
     description = {
         "kind": "classifier" if name == "classifier" else "network",
+        "classes": ["cat"],
+        "palette": [[0, 0, 0], [9, 9, 9]],
+        "longest_side": 64,
+        "model": {"backbone": "test_efficientnet"},
         "inputs": {key: file_digest(folder / source) for key, source in inputs.items()},
         "options": {"labels": "pseudo", "start_from": "previous", **options},
     }

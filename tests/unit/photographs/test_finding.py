@@ -1,0 +1,143 @@
+"""Which photographs are meant, and what is in the way of their results."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from auxseg.errors import UserError
+from auxseg.photographs import find_photographs
+from auxseg.photographs.results import write_result
+from tests.unit.small_network import photograph
+
+
+def result(folder: Path, name: str) -> None:
+    """A mask of ours and its overlay."""
+    label = np.zeros((4, 6), dtype=np.uint8)
+    write_result(folder, name, np.zeros((4, 6, 3), dtype=np.uint8), label, ((0, 0, 0),), "key")
+
+
+def faults_of(*sources: Path, output: Path) -> list[str]:
+    with pytest.raises(UserError) as told:
+        find_photographs(sources, output)
+    return str(told.value).splitlines()[1:]
+
+
+def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
+    a, b = (photograph(tmp_path / "photos" / name) for name in ("a.jpg", "deep/b.png"))
+    single = photograph(tmp_path / "c.webp")
+    (tmp_path / "photos/notes.txt").write_text("no photograph")
+
+    found = find_photographs([tmp_path / "photos", single], tmp_path / "out")
+
+    assert found == {"a": a, "deep/b": b, "c": single}
+
+
+@pytest.mark.parametrize("output", [".", "out", "../elsewhere"])
+def test_photographs_are_found_wherever_results_go(tmp_path, output):
+    photos = tmp_path / "photos"
+    found = {"a": photograph(photos / "a.jpg"), "out/b": photograph(photos / "out/b.jpg")}
+
+    assert find_photographs([photos], photos / output) == found
+
+
+def test_results_of_earlier_calls_are_no_photographs_wherever_they_lie(tmp_path):
+    found = {name: photograph(tmp_path / f"{name}.jpg") for name in ("a", "deep/b", "c_overlay")}
+    result(tmp_path, "a")
+    result(tmp_path / "former", "deep/b")
+
+    assert find_photographs([tmp_path], tmp_path) == found
+    named = sorted(tmp_path.rglob("*.jpg"))
+    assert set(find_photographs(named, tmp_path).values()) == set(found.values())
+
+
+def test_results_alone_are_nothing_to_segment(tmp_path):
+    result(tmp_path, "a")
+
+    with pytest.raises(UserError, match="all files named are results of earlier calls"):
+        find_photographs([tmp_path / "a.png"], tmp_path / "out")
+
+
+def test_a_result_takes_the_place_of_results_alone(tmp_path):
+    photos = [photograph(tmp_path / f"{name}.jpg") for name in ("a", "b", "c", "d")]
+    out = tmp_path / "out"
+    result(out, "a")
+    photograph(out / "b.png")
+    photograph(out / "c_overlay.jpg")
+    (out / "d.png").symlink_to("nowhere")
+
+    assert faults_of(*photos, output=out) == [
+        f"  - {out}/{name}: a result would take its place; name another --output."
+        for name in ("b.png", "c_overlay.jpg", "d.png")
+    ]
+
+
+def test_a_mask_that_another_program_wrote_anew_is_no_result(tmp_path):
+    photo = photograph(tmp_path / "a.jpg")
+    result(tmp_path / "out", "a")
+    mask = tmp_path / "out/a.png"
+    Image.fromarray(np.array(Image.open(mask))).save(mask)
+
+    told = faults_of(photo, output=tmp_path / "out")
+
+    assert [line.partition(":")[0] for line in told] == [
+        f"  - {mask}",
+        f"  - {tmp_path}/out/a_overlay.jpg",
+    ]
+
+
+def test_a_photograph_does_not_give_way_to_its_own_mask(tmp_path):
+    photo = photograph(tmp_path / "a.png")
+
+    (told,) = faults_of(photo, output=tmp_path)
+
+    assert told == f"  - {photo}: a result would take its place; name another --output."
+
+
+def test_what_cannot_be_segmented_is_told_all_at_once(tmp_path):
+    (tmp_path / "empty").mkdir()
+    one = photograph(tmp_path / "one/a.jpg")
+    other = photograph(tmp_path / "other/a.jpg")
+    inside = photograph(tmp_path / "out/b.png")
+    sources = [tmp_path / "no.jpg", tmp_path / "empty", one, other, inside]
+
+    assert faults_of(*sources, output=tmp_path / "out") == [
+        f"  - {tmp_path}/no.jpg: no such file or folder.",
+        f"  - {tmp_path}/empty: holds no photograph (.jpg, .jpeg, .png, .bmp, .tif, .tiff, .webp).",
+        f"  - {other}: {one} would have the same a.png; rename one.",
+        f"  - {inside}: a result would take its place; name another --output.",
+    ]
+
+
+def test_two_photographs_of_a_folder_that_differ_in_extension_alone_are_told(tmp_path):
+    one, other = photograph(tmp_path / "a.jpg"), photograph(tmp_path / "a.webp")
+
+    (told,) = faults_of(tmp_path, output=tmp_path / "out")
+
+    assert told == f"  - {other}: {one} would have the same a.png; rename one."
+
+
+def test_accents_have_one_form_in_names_of_results(tmp_path):
+    apart = photograph(tmp_path / "one" / unicodedata.normalize("NFD", "café.jpg"))
+    whole = photograph(tmp_path / "other" / unicodedata.normalize("NFC", "café.jpg"))
+    name = unicodedata.normalize("NFC", "café")
+
+    assert find_photographs([apart], tmp_path / "out") == {name: apart}
+    assert find_photographs([tmp_path / "one"], tmp_path / "out") == {name: apart}
+    (told,) = faults_of(apart, whole, output=tmp_path / "out")
+    assert told == f"  - {whole}: {apart} would have the same {name}.png; rename one."
+
+
+def test_names_that_are_not_utf_8_are_told(tmp_path):
+    photo = photograph(tmp_path / "photos/a.jpg")
+    photo.rename(photo.with_name(os.fsdecode(b"caf\xe9.jpg")))
+
+    told = faults_of(tmp_path / "photos", output=tmp_path / os.fsdecode(b"r\xe9sultats"))
+
+    assert told == [
+        rf"  - {tmp_path}/r\xe9sultats: its name is not UTF-8; rename it.",
+        rf"  - {tmp_path}/photos/caf\xe9.jpg: its name is not UTF-8; rename it.",
+    ]
