@@ -35,8 +35,8 @@ test-fast: $(READY) ## run the tests that take under a minute together
 	pytest -m "not slow"
 
 .PHONY: torture
-torture: $(READY) ## break runs, disks and files in every way, an hour
-	AUXSEG_TORTURE=1 pytest tests/faults
+torture: $(READY) ## break runs, disks and files in every way, an hour and more
+	python benchmarks/torture.py
 
 .PHONY: test-slurm
 test-slurm: $(READY) ## run the workflow on a real Slurm cluster of two virtual nodes, as root

@@ -44,6 +44,7 @@ def test_a_training_told_to_end_does_so_within_five_seconds_and_goes_on(tiny_run
 
     words, code, seconds = stopped(classify(tiny_run, cut), (cut / "checkpoint.pt").is_file, number)
 
+    print(f"ended {seconds:.2f} s after {signal.Signals(number).name}")
     assert code == 128 + number
     assert seconds < 5
     step = words.split(f"auxseg: stopped by {signal.Signals(number).name} after step ")[1]
