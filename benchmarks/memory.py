@@ -1,4 +1,4 @@
-"""Whether a stage's memory grows with the number of photographs.
+"""Whether a stage's memory, and its time a photograph, grow with the number of photographs.
 
     .venv/bin/python benchmarks/memory.py
 
@@ -29,35 +29,45 @@ STAGES = (
 
 def main() -> None:
     """Run and write the page."""
-    columns = {}
+    memory, time = {}, {}
     for count in COUNTS:
         run = f"bench-memory-{count}"
         sizes = {"train": count, "val": count // 10, "min_size": 96, "max_size": 128}
         run_workflow({**CONFIG, "run": run, "index": {"shapes": sizes}})
-        columns[f"{count:,} photographs, MiB"] = pd.Series({s: peak(run, s) for s in STAGES})
-    table = pd.DataFrame(columns)
+        memory[f"{count:,} photographs, MiB"] = measured(run, "max_rss")
+        time[f"{count:,} photographs, seconds"] = measured(run, "s")
+    table = pd.DataFrame(memory)
     table["MiB a photograph more"] = table.diff(axis=1).iloc[:, -1] / (COUNTS[1] - COUNTS[0])
-    page = document(table)
+    times = pd.DataFrame(time)
+    times["ms a photograph more"] = (
+        1000 * times.diff(axis=1).iloc[:, -1] / (1.1 * (COUNTS[1] - COUNTS[0]))
+    )
+    page = document(table, times)
     Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
     print(page)
 
 
-def peak(run: str, stage: str) -> float:
-    """Of a job and its children, resident, as Snakemake saw it every few seconds."""
-    (row,) = pd.read_csv(results(run) / "benchmarks" / f"{stage}.tsv", sep="\t").to_dict("records")
-    return float(row["max_rss"])
+def measured(run: str, what: str) -> pd.Series:
+    """Of each stage's job and its children, as Snakemake saw it every few seconds."""
+    files = {stage: results(run) / "benchmarks" / f"{stage}.tsv" for stage in STAGES}
+    return pd.Series({stage: pd.read_csv(f, sep="\t")[what].item() for stage, f in files.items()})
 
 
-def document(table: pd.DataFrame) -> str:
+def document(memory: pd.DataFrame, times: pd.DataFrame) -> str:
     """The page of results, Markdown."""
-    return f"""# Memory by the number of photographs
+    return f"""# Memory and time by the number of photographs
 
 `.venv/bin/python benchmarks/memory.py` on {machine()}.
 
 Peak resident memory of each stage's job, its children included, as Snakemake sees it every few
 seconds; generated photographs of 96 to 128 pixels, a tenth as many to evaluate, one round.
 
-{as_table(table)}
+{as_table(memory)}
+
+Seconds of each job; a photograph of either split counts, though only `index`, `masks` and `report`
+look at both:
+
+{as_table(times)}
 """
 
 
