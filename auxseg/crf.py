@@ -33,13 +33,16 @@ def segmentation_crf(options: SegmentationCrfOptions, device: "torch.device") ->
 
 
 def workers_beside(threads: int, *used: CrfOptions) -> int:
-    """Processes for what follows the network: engine pydensecrf alone has work for them.
+    """Processes for what follows the network: as many as cores, where pydensecrf follows alone.
+
+    Engine torch computes where the network does, on all cores or a GPU; in several processes at
+    once they would be in each other's way.
 
     Args:
         threads: the cores there are.
         used: the CRFs that follow.
     """
-    return threads if any(options.engine == "pydensecrf" for options in used) else 1
+    return threads if {options.engine for options in used} == {"pydensecrf"} else 1
 
 
 def _kernels(options: CrfOptions) -> Kernels:
