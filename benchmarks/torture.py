@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/torture.py
 
-Runs tests/faults in their long form, about an hour and a half, and writes benchmarks/torture.md of
+Runs tests/faults in their long form, more than an hour, and writes benchmarks/torture.md of
 what the tests measured. It ends as pytest ends.
 """
 
