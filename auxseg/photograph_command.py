@@ -40,7 +40,11 @@ With --index it is the stage of a run: see auxseg predict --index x --help.
     help="The folder to write to.",
 )
 @click.option("--tta", is_flag=True, help="Average over scales and mirror images: better, slower.")
-@click.option("--crf", is_flag=True, help="Sharpen along the photograph's edges: better, slower.")
+@click.option(
+    "--crf",
+    is_flag=True,
+    help="Sharpen along edges: better outlines, but what is small may be lost; slower.",
+)
 @click.option(
     "--longest-side",
     type=click.IntRange(32),

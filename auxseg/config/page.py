@@ -17,8 +17,8 @@ _HEAD = """\
 All keys of `config.yaml`, as `python -m auxseg.config --markdown` prints them. Snakemake reads
 `config.yaml`, the demo, first; then the files behind `--configfile`, in their order; then
 `--config`. What a later one does not name stays. The defaults below are those of a run that starts
-from a preset in `workflow/presets/`. Without one the demo's values hold, which differ where
-generated scenes want something else than photographs.
+from a preset in `workflow/presets/` or from `auxseg new`. Without either the demo's values hold,
+which differ where generated scenes want something else than photographs.
 
 A key `a.b` is set in a file by nesting, and on the command line by `--config 'a={"b": 1}'`. Unknown
 keys and values that are not allowed stop Snakemake before anything runs. `snakemake --dry-run` says

@@ -4,12 +4,17 @@ import re
 from collections.abc import Iterable, Sequence
 
 BARS = re.compile(r"\s*[;|]\s*")
+_COMMAS = re.compile(r"\s*,\s*")
 _BLANKS = re.compile(r"\s+")
 
 
 def separator_of(cells: Iterable[str]) -> re.Pattern[str]:
-    """What separates the names of a table: ';' and '|', or blanks where no cell holds either."""
-    return BARS if any(BARS.search(cell) for cell in cells) else _BLANKS
+    """What separates a table's names: ';' and '|', commas where no cell holds these, or blanks."""
+    cells = list(cells)
+    for separator in (BARS, _COMMAS):
+        if any(separator.search(cell) for cell in cells):
+            return separator
+    return _BLANKS
 
 
 def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
@@ -19,8 +24,8 @@ def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
 
 def cell_of(names: Sequence[str]) -> str:
     """The cell that is read as these names, whatever the table's other cells hold."""
-    ends = ";" if len(names) == 1 and _BLANKS.search(names[0]) else ""  # no blank separates here
-    return ";".join(names) + ends
+    torn = len(names) == 1 and (_BLANKS.search(names[0]) or _COMMAS.search(names[0]))
+    return ";".join(names) + (";" if torn else "")
 
 
 def alike(table: str, classes: Iterable[str]) -> list[str]:

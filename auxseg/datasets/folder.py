@@ -87,8 +87,8 @@ def _check_classes(classes: tuple[str, ...], separator: re.Pattern[str]) -> None
             )
         if separator.search(name):
             raise UserError(
-                f"index.folder.classes: {name!r} holds a blank, which separates names in "
-                f"labels.csv; separate them by ';' there."
+                f"index.folder.classes: {name!r} holds what separates names in labels.csv, a "
+                f"blank or a comma; separate them by ';' there."
             )
         if name in classes[:number]:
             raise UserError(f"index.folder.classes: {name!r} stands there twice; remove one.")

@@ -40,9 +40,7 @@ def read_csv(
     if not set(needed) <= set(header) <= {*needed, *optional}:
         wanted = " or ".join(f"'{','.join(names)}'" for names in _headers(needed, optional))
         found = ",".join(header) or "nothing"
-        raise UserError(
-            f"{path} line 1: the header must be {wanted}, separated by commas, but is '{found}'."
-        )
+        raise UserError(f"{path} line 1: the header must be {wanted}, but is '{found}'.")
     rows, faults = [], []
     for number, cells in lines[1:]:
         if len(cells) == len(header):
@@ -115,8 +113,11 @@ def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """(line, cells) of every row of a CSV."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    """(line, cells) of every row of a CSV; tabs or ';' separate where the header has no comma."""
+    text = read_text(path)
+    header = text.partition("\n")[0]
+    separator = next((mark for mark in ",\t;" if mark in header), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         return [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:

@@ -1,5 +1,6 @@
 """Labels in a CSV: class names in a column, or a column of 0 and 1 for each class."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from auxseg.datasets.class_names import BARS, names_in, separator_of
@@ -9,10 +10,13 @@ from auxseg.project.labelled import Labelled, Labels
 
 _VALUES = {"1": True, "true": True, "0": False, "false": False, "": False}
 _HEADERS = (
-    "'image,labels' (all names in a cell, separated by ';'), 'image,label' (a row for each name) "
-    "or 'image,CLASS,CLASS,...' (0 or 1 for each class), separated by commas, each with or "
-    "without ',split'"
+    "'image,labels' (all names in a cell, separated by ';' or ','), 'image,label' (a row for each "
+    "name) or 'image,CLASS,CLASS,...' (0 or 1 for each class), each with or without ',split'"
 )
+_OURS = ("image", "split", "labels", "label")
+_IMAGE_TOO = ("filename", "file", "photo")
+_NAMES_TOO = {"classes": "labels", "tags": "labels", "class": "label", "tag": "label"}
+"""What others call the columns."""
 
 
 def read_label_table(path: Path) -> Labels:
@@ -23,15 +27,27 @@ def read_label_table(path: Path) -> Labels:
     """
     header = header_of(path)
     columns = [name.lower() for name in header]
-    others = [name for name in header if name.lower() not in ("image", "split")]
-    if "image" not in columns or not others:
+    known = _as_ours(columns)
+    if "image" not in known or not set(known) - {"image", "split"}:
         raise _unknown_format(path, header)
-    if faults := _column_faults(path, columns):
+    if faults := _column_faults(path, known):
         raise listing(faults, "the labels cannot be read")
     rows, torn = read_csv(path, columns)
-    if named := [name for name in columns if name in ("labels", "classes", "label")]:
+    rows = [replace(row, cells=dict(zip(known, row.cells.values(), strict=True))) for row in rows]
+    if named := [name for name in known if name in ("labels", "label")]:
+        others = [name for name, own in zip(header, known, strict=True) if own not in _OURS]
         return _by_name(path, rows, named[0], others, torn)
-    return _by_column(path, rows, header, torn)
+    return _by_column(path, rows, dict(zip(known, header, strict=True)), torn)
+
+
+def _as_ours(columns: list[str]) -> list[str]:
+    """The columns as we call them; one that may be a class of its own stays."""
+    image = next((name for name in _IMAGE_TOO if name in columns), "")
+    if "image" not in columns:
+        columns = ["image" if name == image else name for name in columns]
+    others = [name for name in columns if name not in ("image", "split")]
+    same = _NAMES_TOO if len(others) == 1 else {"classes": "labels"}
+    return [same.get(name, name) for name in columns]
 
 
 def _column_faults(path: Path, columns: list[str]) -> list[str]:
@@ -47,12 +63,11 @@ def _column_faults(path: Path, columns: list[str]) -> list[str]:
 
 
 def _by_name(
-    path: Path, rows: list[Row], column: str, others: list[str], torn: list[str]
+    path: Path, rows: list[Row], column: str, unknown: list[str], torn: list[str]
 ) -> Labels:
     """Class names in a column; under `label` one in a cell, whatever blanks it holds."""
     cells = (row.cells[column] for row in rows)
     separator = BARS if column == "label" else separator_of(cells)
-    unknown = [name for name in others if name.lower() != column]
     faults = [f"{path} line 1: unknown column {name!r}; remove it." for name in unknown]
     labelled = [_labelled(path, row, names_in(row.cells[column], separator)) for row in rows]
     return Labels(
@@ -64,9 +79,9 @@ def _by_name(
     )
 
 
-def _by_column(path: Path, rows: list[Row], header: list[str], torn: list[str]) -> Labels:
-    """A column of 0 and 1 for each class."""
-    classes = {name.lower(): name for name in header if name.lower() not in ("image", "split")}
+def _by_column(path: Path, rows: list[Row], header: dict[str, str], torn: list[str]) -> Labels:
+    """A column of 0 and 1 for each class; the header as ours and as it is written."""
+    classes = {column: name for column, name in header.items() if column not in _OURS}
     faults = []
     for column, name in classes.items():
         odd = [row for row in rows if row.cells[column].lower() not in _VALUES]
@@ -76,7 +91,7 @@ def _by_column(path: Path, rows: list[Row], header: list[str], torn: list[str]) 
                 f"a class has 0 or 1; mend it, or remove the column if it is no class."
             )
     if len(faults) == len(classes):
-        raise _unknown_format(path, header)
+        raise _unknown_format(path, list(header.values()))
     labelled = [
         _labelled(path, row, [n for c, n in classes.items() if _VALUES.get(row.cells[c].lower())])
         for row in rows

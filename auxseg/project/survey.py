@@ -12,7 +12,7 @@ from auxseg.datasets.folder import SPLITS
 from auxseg.datasets.photographs import find, not_found, png_beside, strays
 from auxseg.datasets.record import Dataset, Record, class_faults
 from auxseg.errors import UserError
-from auxseg.images import image_size, read_mask
+from auxseg.images import read_image, read_mask
 from auxseg.project.labelled import Labelled, Labels
 from auxseg.runtime import progress
 
@@ -60,10 +60,7 @@ def survey(found: Labels, images: Path, photos: Mapping[str, Path], masks: Path 
 
 
 def look_at(records: Sequence[Record], classes: tuple[str, ...], threads: int) -> list[Checked]:
-    """Read the header of each photograph; of one to evaluate, all that the index will check.
-
-    True masks are what a user errs in most easily: their values, and the order of the classes.
-    """
+    """Decode each photograph, so that damaged ones show; of one to evaluate check its mask, too."""
     with ThreadPoolExecutor(threads) as pool:
         found = pool.map(partial(_look, classes=classes), records)
         return list(progress(found, "photographs", len(records)))
@@ -118,6 +115,6 @@ def _look(record: Record, classes: tuple[str, ...]) -> Checked:
     if record.split == "val" and record.mask is not None:
         return check(record, classes)
     try:
-        return Checked(image_size(record.image))
+        return Checked(read_image(record.image).shape[:2])
     except UserError as error:
         return Checked(faults=(str(error),))

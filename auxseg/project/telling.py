@@ -7,13 +7,13 @@ from auxseg.config import Config
 from auxseg.datasets.doubts import classes_without_photographs
 from auxseg.datasets.record import Dataset
 from auxseg.datasets.summary import summary
-from auxseg.errors import UserError
+from auxseg.errors import UserError, did_you_mean
 from auxseg.project.estimate import in_words, seconds_of
 from auxseg.project.plan import Plan
 from auxseg.saliency_models import onnx_runtime, packaged_model
 
-_FEW = 5
-"""Training photographs of a class, below which it is told as doubtful."""
+_FEW, _MEASURED = 5, 50
+"""Training photographs of a class: fewer are doubtful; of fewer nothing was measured."""
 _SHOWN = 8
 
 
@@ -55,9 +55,15 @@ def _label_doubts(data: Dataset) -> list[str]:
     doubts = classes_without_photographs(data)
     train = [record for record in data.records if record.split == "train"]
     counts = Counter(k for record in train for k in record.labels)
-    few = [f"{data.classes[k]} ({counts[k]})" for k in sorted(counts) if counts[k] < _FEW]
+    few = [_few(data.classes, k, counts[k]) for k in sorted(counts) if counts[k] < _FEW]
     if few:
         doubts.append(f"few training photographs, below {_FEW}: {', '.join(few)}; add some.")
+    fewer = [f"{data.classes[k]} ({n})" for k, n in sorted(counts.items()) if _FEW <= n < _MEASURED]
+    if fewer:
+        doubts.append(
+            f"fewer than {_MEASURED} training photographs: {', '.join(fewer)}; no figure in "
+            f"README is of so few, so that masks may be worse."
+        )
     for k in sorted(counts):
         if counts[k] == len(train):
             doubts.append(
@@ -65,6 +71,12 @@ def _label_doubts(data: Dataset) -> list[str]:
                 f"what is not one; add photographs of other classes."
             )
     return doubts
+
+
+def _few(classes: Sequence[str], k: int, count: int) -> str:
+    """`Catt (1; did you mean 'Cat'?)`: a rare name may be a slip."""
+    hint = did_you_mean(classes[k], [name for name in classes if name != classes[k]])
+    return f"{classes[k]} ({count}{hint.replace(' (', '; ').removesuffix(')')})"
 
 
 def _lacking() -> Iterator[str]:
@@ -99,8 +111,8 @@ def _time(plan: Plan, config: Config) -> Iterator[str]:
         predicted = plan.count("val") or plan.count("train")
         seconds = seconds_of(config, plan.count("train"), predicted, plan.typical_side)
         yield (
-            f"it takes about {in_words(seconds)} on two cores (benchmarks/costs.md); "
-            f"here are {plan.machine.cores}"
+            f"it takes about {in_words(seconds)} on two cores that do nothing else, half as long "
+            f"again on slower ones (benchmarks/costs.md); here are {plan.machine.cores}"
         )
 
 

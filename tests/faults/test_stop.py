@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C: a stage ends soon, and the same command goes on from there."""
 
+import os
 import signal
 import subprocess
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from auxseg.store import file_digest
-from tests.processes import auxseg, finished
+from tests.processes import auxseg, copy_of_the_project, finished, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +57,24 @@ def test_a_training_told_to_end_does_so_within_five_seconds_and_goes_on(tiny_run
     assert weights[0] == weights[1]
     histories = [(f / "history.csv").read_text() for f in (whole, cut)]
     assert histories[0] == histories[1]
+
+
+def test_ctrl_c_in_the_middle_of_a_workflow_leaves_the_stage_s_last_words_in_its_log(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    command = snakemake("classify", classify={"epochs": 500, "crop_size": 48})
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", *command], cwd=project, start_new_session=True
+    )
+    while not (project / "results/small/classifier/checkpoint.pt").is_file():
+        assert process.poll() is None
+        time.sleep(0.1)
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of its processes
+
+    assert process.wait(60) != 0
+    log = (project / "results/small/logs/classify.log").read_text()
+    assert "auxseg: stopped by SIGINT after step " in log
+    assert "the same command goes on from there." in log
 
 
 def test_a_stage_of_maps_told_to_end_keeps_what_it_has(tiny_run, tmp_path):

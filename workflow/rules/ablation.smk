@@ -90,4 +90,4 @@ rule ablation:
         folder=lambda wildcards, output: str(Path(output.table).parent),
     shell:
         "auxseg ablation {params.folder:q} {params.seeds} --rounds {params.rounds}"
-        " --table {output.table} --page {output.page} 2>&1 | tee {log}"
+        " --table {output.table} --page {output.page} 2>&1 | tee -i {log}"

@@ -26,7 +26,7 @@ rule index:
         shard=shard_flag,
     shell:
         "auxseg index --index {output.index} {params.shard}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 use rule index as index_shard with:
@@ -64,7 +64,7 @@ rule masks:
         data=folder_state(*mask_folders(CONFIG.index)),
     shell:
         "auxseg masks --index {input.index} --masks {output.masks}"
-        " --options {params.options:q} 2>&1 | tee {log}"
+        " --options {params.options:q} 2>&1 | tee -i {log}"
 
 
 rule saliency:
@@ -92,7 +92,7 @@ rule saliency:
         shard=shard_flag,
     shell:
         "auxseg saliency --index {input.index} --saliency {output.saliency} {params.shard}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 use rule saliency as saliency_shard with:

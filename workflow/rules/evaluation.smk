@@ -38,7 +38,7 @@ rule evaluate_round:
         "auxseg evaluate --index {input.index} --masks {input.masks}"
         " {params.labels} {params.saliency} {params.predictions}"
         " --metrics {output.metrics} --per-class {output.per_class}"
-        " --options {params.options:q} 2>&1 | tee {log}"
+        " --options {params.options:q} 2>&1 | tee -i {log}"
 
 
 rule report:
@@ -124,4 +124,4 @@ rule report:
     shell:
         "auxseg report --folder {params.folder:q} --rounds {params.rounds}"
         " --labelled-rounds {params.labelled_rounds} --page {output.page}"
-        " --options {params.options:q} --threads {threads} --device cpu 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} --device cpu 2>&1 | tee -i {log}"

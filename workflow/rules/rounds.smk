@@ -37,7 +37,7 @@ rule train_round:
         " --saliency {input.saliency} --initial-weights {input.initial_weights}"
         " --round-number {wildcards.round} --weights {output.weights} --history {output.history}"
         " --devices {resources.gpu}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 rule refine:
@@ -76,7 +76,7 @@ rule refine_round:
         "auxseg refine --index {input.index} --weights {input.weights}"
         " --saliency {input.saliency}"
         " --labels {output.labels} --refined-saliency {output.saliency} {params.shard}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 use rule refine_round as refine_shard with:
@@ -126,7 +126,7 @@ rule predict_round:
     shell:
         "auxseg predict --index {input.index} --weights {input.weights}"
         " --predictions {output.predictions} {params.split} {params.shard}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 use rule predict_round as predict_shard with:
@@ -181,4 +181,4 @@ rule submission:
         variant="multiscale+crf" if CONFIG.predict.use_crf else "multiscale",
     shell:
         "auxseg submission {input.predictions} {output.archive} --index {input.index}"
-        " --variant {params.variant} 2>&1 | tee {log}"
+        " --variant {params.variant} 2>&1 | tee -i {log}"

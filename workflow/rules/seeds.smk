@@ -25,7 +25,7 @@ rule classify:
     shell:
         "auxseg classify --index {input.index}"
         " --weights {output.weights} --history {output.history} --devices {resources.gpu}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 rule cam:
@@ -54,7 +54,7 @@ rule cam:
         shard=shard_flag,
     shell:
         "auxseg cam --index {input.index} {params.weights} --cam {output.cam} {params.shard}"
-        " --options {params.options:q} --threads {threads} 2>&1 | tee {log}"
+        " --options {params.options:q} --threads {threads} 2>&1 | tee -i {log}"
 
 
 use rule cam as cam_shard with:
@@ -97,4 +97,4 @@ rule seed:
     shell:
         "auxseg seed --index {input.index} {params.cam} {params.saliency}"
         " --labels {output.labels}"
-        " --options {params.options:q} 2>&1 | tee {log}"
+        " --options {params.options:q} 2>&1 | tee -i {log}"

@@ -297,13 +297,12 @@ def test_no_photograph_to_train_on_is_a_fault(my_photos):
     [
         (
             b"",
-            "line 1: the header must be 'image,labels' or 'image,labels,split', separated by "
-            "commas, but is 'nothing'.",
+            "line 1: the header must be 'image,labels' or 'image,labels,split', but is 'nothing'.",
         ),
         (
             b"photo;labels\ntom;cat\n",
-            "line 1: the header must be 'image,labels' or 'image,labels,split', separated by "
-            "commas, but is 'photo;labels'.",
+            "line 1: the header must be 'image,labels' or 'image,labels,split', but is "
+            "'photo,labels'.",
         ),
         (
             b"image,labels\ntom,B\xe4r\n",

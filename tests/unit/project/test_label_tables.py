@@ -47,6 +47,30 @@ def test_blanks_separate_names_as_in_labels_csv(table):
     assert rows_of(table, "image,labels", "a,polar bear;cat")[0][1] == ("polar bear", "cat")
 
 
+def test_commas_separate_names_too_and_then_blanks_are_part_of_them(table):
+    rows = rows_of(table, "image,labels", 'a,"cat, polar bear"', "b,polar bear", 'c,"cat,dog"')
+
+    assert [classes for _, classes, _ in rows] == [
+        ("cat", "polar bear"),
+        ("polar bear",),
+        ("cat", "dog"),
+    ]
+
+
+@pytest.mark.parametrize("header", ["filename,tags", "File;Tags", "photo\tclasses"])
+def test_columns_may_be_called_and_separated_as_spreadsheets_do(table, header):
+    mark = next(mark for mark in ",;\t" if mark in header)
+    rows = rows_of(table, header, f'IMG_1.JPG{mark}"cat, dog"')
+
+    assert rows == [("IMG_1.JPG", ("cat", "dog"), "")]
+
+
+def test_a_class_may_be_called_like_a_column(table):
+    rows = rows_of(table, "image,photo,tag", "a,1,0", "b,1,1")
+
+    assert [classes for _, classes, _ in rows] == [("photo",), ("photo", "tag")]
+
+
 def test_each_class_may_have_a_row_of_its_own_whose_blanks_are_part_of_the_name(table):
     rows = rows_of(table, "image,label", "a,polar bear", "a,cat", "b,cat")
 
@@ -94,7 +118,7 @@ def test_a_column_that_holds_anything_else_is_one_fault(table):
 
 
 @pytest.mark.parametrize(
-    "header", ["image;labels", "file,labels", "image", "image,split", "image,caption"]
+    "header", ["image:labels", "id,labels", "image", "image,split", "image,caption"]
 )
 def test_a_table_of_no_known_format_is_refused_with_its_header_and_those_that_are_known(
     table, header

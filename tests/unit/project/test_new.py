@@ -104,6 +104,34 @@ def test_what_was_found_and_what_to_run_is_told(here):
     assert told[-1] == "Run it:  snakemake --configfile pets/config.yaml"
 
 
+def test_a_rare_name_that_is_near_another_is_asked_about(here):
+    (here / "tags.csv").write_text('image,labels\ntom,"cat, dog"\nrex,dog\nboth,catt\n')
+
+    assert "cat (1; did you mean 'catt'?), catt (1; did you mean 'cat'?), dog (2)" in new_project(
+        WITHOUT_MASKS
+    )
+
+
+def test_few_photographs_of_a_class_are_told(here):
+    for number in range(7):
+        shutil.copy("photos/tom.jpg", f"photos/tom{number}.jpg")
+    rows = [f"tom{number},1,0" for number in range(7)]
+    (here / "tags.csv").write_text("\n".join(["image,cat,dog", "tom,1,0", *rows, "rex,0,1", ""]))
+
+    told = new_project(WITHOUT_MASKS)
+
+    assert "doubtful: few training photographs, below 5: dog (1); add some." in told
+    assert "doubtful: fewer than 50 training photographs: cat (8); no figure in README" in told
+
+
+def test_a_photograph_that_is_cut_off_is_a_fault(here):
+    photo = here / "photos/rex.jpg"
+    photo.write_bytes(photo.read_bytes()[:-40])
+
+    with pytest.raises(UserError, match=r"rex\.jpg: the image is truncated"):
+        new_project(WITHOUT_MASKS)
+
+
 def test_classes_and_photographs_that_are_left_aside_are_told(here):
     (here / "tags.csv").write_text("image,cat,dog,cow\ntom.jpg,1,0,0\nrex,0,0,0\nboth,1,1,0\n")
 
