@@ -25,8 +25,10 @@ class Confusion:
         """Count one image: truth and prediction, (H, W) uint8 of indices and 255.
 
         Raises:
-            ValueError: different shapes, or an index that is no class.
+            ValueError: different shapes, other types, or an index that is no class.
         """
+        if not truth.dtype == predicted.dtype == np.uint8:
+            raise ValueError(f"{truth.dtype} and {predicted.dtype} where both must be uint8")
         if truth.shape != predicted.shape:
             raise ValueError(f"truth {truth.shape} and prediction {predicted.shape} differ in size")
         # One histogram of all pairs of bytes: it tells what is no class, too.

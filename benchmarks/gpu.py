@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from auxseg.config import TrainJob
 from auxseg.nn import AuxSegNet, build_network
+from auxseg.nn.folding import fold_batch_norm
 from auxseg.nn.inference import class_probabilities
 from auxseg.nn.network import normalise
 from auxseg.report.tables import markdown
@@ -99,9 +100,10 @@ def prediction(
     backbone: str, stride: int, side: int, device: torch.device
 ) -> tuple[float, float, float]:
     """Images a second of both forms at three scales and mirrored, and operations an image."""
-    network = network_of(backbone, stride).to(device).eval()
+    network = network_of(backbone, stride).eval()
     plain = network_of(backbone, stride).to(device).eval()
-    network.to(memory_format=torch.channels_last)
+    fold_batch_norm(network)
+    network.to(device).to(memory_format=torch.channels_last)
     draw = np.random.default_rng(0)
     image = draw.integers(0, 256, (int(1.15 * side), int(1.5 * side), 3), dtype=np.uint8)
     labels = np.arange(CLASSES + 1)

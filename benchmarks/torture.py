@@ -25,6 +25,7 @@ def main() -> int:
     """Run the tests, write the page, and return pytest's exit code."""
     command = ["pytest", "tests/faults", f"--junitxml={RESULTS}", "-o", "junit_logging=system-out"]
     environment = {**os.environ, "AUXSEG_TORTURE": "1"}
+    RESULTS.unlink(missing_ok=True)
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     page = document(ElementTree.parse(RESULTS).getroot())
     Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")

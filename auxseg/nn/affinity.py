@@ -63,13 +63,14 @@ class Affinity:
         return self._whole.transpose(1, 2) if self._transposed else self._whole
 
     def apply(self, maps: Tensor) -> Tensor:
-        """Every map (B, K, h, w) averaged by it, N = h * w."""
+        """Every map (B, K, h, w) averaged by it, N = h * w; in the maps' own type."""
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
         if self._is_kept(maps.device.type):
-            return (self.dense() @ flat).transpose(1, 2).reshape(maps.shape)
-        blocks = self._blocks(self._rows_a_block(maps.device.type))
-        result = (self._summed if self._transposed else self._stacked)(flat, blocks)
-        return result.transpose(1, 2).reshape(maps.shape)
+            result = self.dense() @ flat
+        else:
+            blocks = self._blocks(self._rows_a_block(maps.device.type))
+            result = (self._summed if self._transposed else self._stacked)(flat, blocks)
+        return result.transpose(1, 2).reshape(maps.shape).to(maps.dtype)
 
     def _is_kept(self, device: str) -> bool:
         """Whether it is made once, for all that it is applied to."""

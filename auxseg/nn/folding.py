@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -13,14 +14,16 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 _SIDE = 64
+_ASKED = (int, torch.Size, torch.dtype, torch.device, torch.layout)
+"""What a function returns that asks for a tensor's shape or kind, and does not read it."""
 
 
 @torch.no_grad()
 def fold_batch_norm(network: nn.Module) -> int:
     """Merge batch norms into convolutions whose output goes to them alone, in place.
 
-    A sixth of the time goes into them. The network computes the same but for round-off; it cannot
-    be trained any more, and its state has other names.
+    The network computes the same but for round-off, and need not read and write every feature map
+    once more; it cannot be trained any more, and its state has other names.
 
     Args:
         network: in evaluation mode, of images (B, 3, h, w), on the processor.
@@ -30,12 +33,8 @@ def fold_batch_norm(network: nn.Module) -> int:
     """
     calls = _Calls()
     with calls:
-        network(torch.zeros(1, 3, _SIDE, _SIDE))
-    layers = {
-        id(layer.weight): name
-        for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
-    }
+        calls.read(network(torch.zeros(1, 3, _SIDE, _SIDE)))
+    layers = _foldable(network)
     pairs = [
         (layers[conv], layers[norm])
         for conv, norm in calls.pairs()
@@ -65,7 +64,7 @@ class _Calls(TorchFunctionMode):
         self._weight_of: dict[int, int] = {}  # of the convolution that made an output
         self._norms: list[tuple[int, int]] = []
         self._reads: Counter[int] = Counter()
-        self._kept: list[Tensor] = []  # so that no tensor gets the id of another
+        self._kept: list[Any] = []  # so that no tensor gets the id of another
 
     def __torch_function__(
         self,
@@ -76,15 +75,21 @@ class _Calls(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
-        if isinstance(result, Tensor):  # to ask for a shape is not to read
-            read = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-            self._reads.update(map(id, read))
-            self._kept += [*read, result]
-        if function is F.conv2d:
+        if not isinstance(result, _ASKED):
+            self.read((args, kwargs))
+            self._kept.append(result)
+        if function is F.conv2d and len(args) > 1:
             self._weight_of[id(result)] = id(args[1])
-        elif function is F.batch_norm:
+        elif function is F.batch_norm and not kwargs["training"] and kwargs["weight"] is not None:
             self._norms.append((id(args[0]), id(kwargs["weight"])))
         return result
+
+    def read(self, values: Any) -> None:
+        """Note that these tensors, however nested, are read once more."""
+        values = vars(values) if is_dataclass(values) else values
+        tensors = [x for x in tree_leaves(values) if isinstance(x, Tensor)]
+        self._reads.update(map(id, tensors))
+        self._kept += tensors
 
     def pairs(self) -> list[tuple[int, int]]:
         """(convolution, batch norm) by the ids of their weights, each used once."""
@@ -94,6 +99,19 @@ class _Calls(TorchFunctionMode):
             if (weight := self._weight_of.get(read)) is not None
             and all(self._reads[one] == 1 for one in (read, weight, norm))
         ]
+
+
+def _foldable(network: nn.Module) -> dict[int, str]:
+    """Names of convolutions and batch norms that are no more than that, by their weights' ids."""
+    named = [
+        (name, layer)
+        for name, layer in network.named_modules(remove_duplicate=False)
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
+        and isinstance(layer.weight, nn.Parameter)
+        and not (layer._forward_hooks or layer._forward_pre_hooks)
+    ]
+    uses = Counter(id(layer) for _, layer in named)
+    return {id(layer.weight): name for name, layer in named if uses[id(layer)] == 1}
 
 
 def _rest_of(norm: Any) -> nn.Module:

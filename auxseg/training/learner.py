@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from auxseg.config import TrainingOptions
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
 from auxseg.runtime import Runtime, make_fabric
@@ -21,6 +21,7 @@ from auxseg.training.samples import Batch
 LossesOf = Callable[[nn.Module, torch.Tensor, Batch, Counts], Losses]
 """From network, normalised images, their targets, and the whole batch's counts to named losses."""
 
+_COMPILERS = ("torch._dynamo", "torch._inductor")  # by name: to import them takes seconds
 _NEW_LAYERS = ("classification.", "segmentation.", "saliency.")
 
 
@@ -97,7 +98,18 @@ class Learner:
         torch.manual_seed(number)  # for backbones that draw otherwise than by samples
         rate = set_rate(self._optimiser, options, progress)
         self._optimiser.zero_grad(set_to_none=True)
-        values = self._backward(batch)
+        try:
+            values = self._backward(batch)
+        except RuntimeError as error:
+            # By name, since to import dynamo takes seconds.
+            if options.compile and type(error).__module__.startswith(
+                ("torch._dynamo", "torch._inductor")
+            ):
+                raise UserError(
+                    f"compile: the network cannot be compiled here ({reason_of(error)}); set it to "
+                    f"false, or install a C++ compiler."
+                ) from None
+            raise
         refuse_nan(values, number)
         if options.clip_gradient:
             # The scaler of 16-mixed overflows now and then, and skips that step by itself.

@@ -101,3 +101,15 @@ def test_a_stage_of_maps_told_to_end_keeps_what_it_has(tiny_run, tmp_path):
         assert not (cut / "cam.h5").exists()
         assert finished(cam(cut), tmp_path).returncode == 0
     assert file_digest(cut / "cam.h5") == file_digest(whole / "cam.h5")
+
+
+def test_without_a_compiler_a_training_that_is_to_be_compiled_says_so(tiny_run, tmp_path):
+    none = ["env", "CXX=/no/compiler", f"TORCHINDUCTOR_CACHE_DIR={tmp_path / 'cache'}"]
+    options = OPTIONS.replace("epochs: 60", "epochs: 60, compile: true")
+    command = [word if word != OPTIONS else options for word in classify(tiny_run, tmp_path)]
+
+    done = finished([*none, *command], tmp_path)
+
+    assert done.returncode == 2
+    assert "auxseg: error: compile: the network cannot be compiled here (" in done.stderr
+    assert "set it to false, or install a C++ compiler." in done.stderr

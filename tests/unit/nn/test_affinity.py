@@ -134,6 +134,7 @@ def test_in_mixed_precision_blocks_are_as_near_to_the_truth_as_the_whole(
     with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(learning):
         blocked = affinity.apply(maps)
 
+    assert blocked.dtype == maps.dtype
     error = (blocked.double().flatten(2) / truth - 1).abs().max()
     assert error < 2 * 2**-8  # of bfloat16's factors and of its result
 
