@@ -2,13 +2,18 @@
 
     .venv/bin/python benchmarks/memory.py
 
-Runs the workflow on 100 and on 2,000 generated photographs, in turn one round of a small network,
-and reads what Snakemake measured of each job. Writes benchmarks/memory.md.
+Runs the workflow anew on 100 and on 2,000 generated photographs, one round of a small network.
+While it runs, the system's own record of every process's peak is read several times a second.
+Writes benchmarks/memory.md.
 """
 
+import shutil
+import threading
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
+import psutil
 from measure import as_table, machine, results, run_workflow
 
 COUNTS = (100, 2000)
@@ -21,10 +26,16 @@ CONFIG = {
     "refine": {"flip": False},
     "predict": {"use_crf": False},
 }
-STAGES = (
-    *("index", "masks", "saliency", "classify", "cam", "seed"),
-    *("train_round0", "refine_round1", "predict_round0", "evaluate_round0", "report"),
-)
+JOBS = {
+    **{stage: stage for stage in ("index", "masks", "saliency", "classify", "cam", "seed")},
+    "train": "train_round0",
+    "refine": "refine_round1",
+    "predict": "predict_round0",
+    "evaluate": "evaluate_round0",
+    "report": "report",
+}
+"""The command of each stage, and its job's name among Snakemake's benchmarks."""
+SECONDS = 0.1  # between two looks
 
 
 def main() -> None:
@@ -32,24 +43,70 @@ def main() -> None:
     memory, time = {}, {}
     for count in COUNTS:
         run = f"bench-memory-{count}"
+        shutil.rmtree(results(run), ignore_errors=True)
         sizes = {"train": count, "val": count // 10, "min_size": 96, "max_size": 128}
-        run_workflow({**CONFIG, "run": run, "index": {"shapes": sizes}})
-        memory[f"{count:,} photographs, MiB"] = measured(run, "max_rss")
-        time[f"{count:,} photographs, seconds"] = measured(run, "s")
-    table = pd.DataFrame(memory)
-    table["MiB a photograph more"] = table.diff(axis=1).iloc[:, -1] / (COUNTS[1] - COUNTS[0])
-    times = pd.DataFrame(time)
-    more = 1000 * times.diff(axis=1).iloc[:, -1] / (COUNTS[1] - COUNTS[0])
-    times["ms a photograph more"] = more
+        with Peaks() as peaks:
+            run_workflow({**CONFIG, "run": run, "index": {"shapes": sizes}}, "--cores", "1")
+        memory[f"{count:,} photographs, MiB"] = pd.Series(peaks.of_stages())
+        time[f"{count:,} photographs, seconds"] = pd.Series(
+            {stage: seconds(run, job) for stage, job in JOBS.items()}
+        )
+    table, times = pd.DataFrame(memory), pd.DataFrame(time)
+    more = COUNTS[1] - COUNTS[0]
+    table["MiB a photograph more"] = table.diff(axis=1).iloc[:, -1] / more
+    times["ms a photograph more"] = 1000 * times.diff(axis=1).iloc[:, -1] / more
     page = document(table, times)
     Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
     print(page)
 
 
-def measured(run: str, what: str) -> pd.Series:
-    """Of each stage's job and its children, as Snakemake saw it every few seconds."""
-    files = {stage: results(run) / "benchmarks" / f"{stage}.tsv" for stage in STAGES}
-    return pd.Series({stage: pd.read_csv(f, sep="\t")[what].item() for stage, f in files.items()})
+class Peaks:
+    """Watches the processes below this one, and keeps the peak memory of each stage's."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[int, float]] = defaultdict(dict)
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Peaks":
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def of_stages(self) -> dict[str, float]:
+        """MiB of each stage: the peaks of all its processes, added up."""
+        return {stage: sum(self._found[stage].values()) for stage in JOBS}
+
+    def _watch(self) -> None:
+        while not self._done.wait(SECONDS):
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    if (stage := stage_of(process)) in JOBS:
+                        self._look(process, stage)
+                except (psutil.Error, OSError):
+                    continue  # it has just ended
+
+    def _look(self, process: psutil.Process, stage: str) -> None:
+        for one in (process, *process.children(recursive=True)):
+            lines = Path(f"/proc/{one.pid}/status").read_text().splitlines()
+            peak = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), "0")
+            kept = self._found[stage]
+            kept[one.pid] = max(kept.get(one.pid, 0.0), int(peak) / 1024)
+
+
+def stage_of(process: psutil.Process) -> str:
+    """The stage whose command a process is; "" of others."""
+    words = process.cmdline()
+    places = [number for number, word in enumerate(words[:3]) if Path(word).name == "auxseg"]
+    return words[places[0] + 1] if places and len(words) > places[0] + 1 else ""
+
+
+def seconds(run: str, job: str) -> float:
+    """What a job took, by Snakemake's clock."""
+    return pd.read_csv(results(run) / "benchmarks" / f"{job}.tsv", sep="\t")["s"].item()
 
 
 def document(memory: pd.DataFrame, times: pd.DataFrame) -> str:
@@ -58,8 +115,9 @@ def document(memory: pd.DataFrame, times: pd.DataFrame) -> str:
 
 `.venv/bin/python benchmarks/memory.py` on {machine()}.
 
-Peak resident memory of each stage's job, its children included, as Snakemake sees it every few
-seconds; generated photographs of 96 to 128 pixels, a tenth as many to evaluate, one round.
+Peak resident memory of each stage's processes, added up, by the system's own record of it, read
+every {SECONDS} seconds; generated photographs of 96 to 128 pixels, a tenth as many to evaluate, one
+round, one core.
 
 {as_table(memory)}
 
