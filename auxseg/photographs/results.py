@@ -21,7 +21,6 @@ from auxseg.report.palette import overlay_classes
 from auxseg.store import sha256, write_atomically
 
 FORMAT_VERSION = 1
-_OVERLAY = "_overlay.jpg"
 _KEYWORD = "auxseg-predict"
 
 
@@ -32,7 +31,7 @@ def mask_name(name: str) -> str:
 
 def overlay_name(name: str) -> str:
     """The overlay's file of a result, below the folder of results."""
-    return f"{name}{_OVERLAY}"
+    return f"{name}_overlay.jpg"
 
 
 def key_of(photograph: bytes, recipe: str) -> str:

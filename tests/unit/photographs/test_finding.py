@@ -182,3 +182,31 @@ def test_names_that_are_not_utf_8_are_told(tmp_path):
         rf"  - {tmp_path}/r\xe9sultats: its name is not UTF-8; rename it.",
         rf"  - {tmp_path}/photos/caf\xe9.jpg: its name is not UTF-8; rename it.",
     ]
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_names_too_long_for_those_of_the_results_are_told(tmp_path, letter):
+    size = len(letter.encode())
+    overlay = len("_overlay.jpg.tmp")
+    longest = photograph(tmp_path / f"{letter * ((255 - overlay) // size)}.jpg")
+    longer = photograph(tmp_path / f"{letter * ((255 - overlay) // size + 1)}.jpg")
+    needed = len(longer.stem.encode()) + overlay
+
+    assert faults_of(tmp_path, output=tmp_path / "out") == [
+        f"  - {longer}: its results need a name of {needed} bytes, but file systems take 255; "
+        f"shorten its name."
+    ]
+    found = find_photographs([longest], tmp_path / "out")
+    assert list(found.values()) == [longest]
+    for name in found:
+        result(tmp_path / "out", name)
+
+
+def test_names_that_no_file_system_takes_are_told(tmp_path):
+    photo, unknown = photograph(tmp_path / "a.jpg"), tmp_path / ("a" * 300)
+
+    assert faults_of(photo, unknown, output=unknown) == [
+        f"  - {unknown}: its results need a name of 300 bytes, but file systems take 255; "
+        f"shorten its name.",
+        f"  - {unknown}: no such file or folder.",
+    ]
