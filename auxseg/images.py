@@ -60,14 +60,22 @@ def read_saliency(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"))
 
 
+def read_values(path: Path) -> np.ndarray:
+    """Decode any picture to the values that it stores: (H, W) or (H, W, channels)."""
+    with _decoding(path) as image:
+        return np.asarray(image)
+
+
 def png_text(path: Path, keyword: str) -> str | None:
     """What a PNG says under a keyword before its pixels; None where it, or any PNG, is missing."""
-    try:
-        with _opening(path) as image:
-            found = image.info.get(keyword) if image.format == "PNG" else None
-    except UserError:
-        return None
+    found = _header(path, "PNG").get(keyword)
     return found if isinstance(found, str) else None
+
+
+def jpeg_comment(path: Path) -> str | None:
+    """The comment of a JPEG; None where it, or any JPEG, is missing."""
+    found = _header(path, "JPEG").get("comment")
+    return found.decode("latin-1") if isinstance(found, bytes) else None
 
 
 def encoded(image: Image.Image, kind: str, **settings: object) -> bytes:
@@ -120,6 +128,15 @@ def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if mask.shape == size:
         return mask
     return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def _header(path: Path, kind: str) -> dict[str | tuple[int, int], object]:
+    """What a picture says before its pixels; nothing where it is missing, or of another kind."""
+    try:
+        with _opening(path) as image:
+            return dict(image.info) if image.format == kind else {}
+    except UserError:
+        return {}
 
 
 @contextlib.contextmanager

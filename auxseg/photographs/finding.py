@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from auxseg.datasets.photographs import SUFFIXES, composed, picture_files
+from auxseg.datasets.photographs import SUFFIXES, composed, is_text, picture_files
 from auxseg.errors import UserError, listing
-from auxseg.photographs.results import in_the_way, is_result
+from auxseg.photographs.results import in_the_way, is_result, overlay_name
+from auxseg.store import temporary_beside
+
+_LONGEST_NAME = 255  # bytes, on all common file systems
 
 
 def find_photographs(sources: Sequence[Path], output: Path) -> dict[str, Path]:
@@ -20,21 +23,22 @@ def find_photographs(sources: Sequence[Path], output: Path) -> dict[str, Path]:
         output: folder of the results.
 
     Raises:
-        UserError: a source is missing, a folder holds none, a name is not UTF-8, two would have the
-            same result, or a result would take the place of a file that is none.
+        UserError: a source is missing, a folder holds none, a name is not UTF-8 or too long, two
+            would have the same result, or a result would take the place of a file that is none.
     """
     found: dict[str, Path] = {}
-    faults = [] if _is_utf8(output) else [_unnameable(output)]
+    faults = _faults_of_name(output, output)
     for source in sources:
-        if not source.exists():
+        if not os.path.exists(source):  # noqa: PTH110  Path.exists fails for a name too long
             faults.append(f"{source}: no such file or folder.")
             continue
         photographs = list(_photographs(source))
         if not photographs and source.is_dir():
             faults.append(f"{source}: holds no photograph ({', '.join(SUFFIXES)}).")
         for name, path in photographs:
-            if not _is_utf8(path):
-                faults.append(_unnameable(path))
+            longest = temporary_beside(Path(overlay_name(name)))
+            if misnamed := _faults_of_name(path, longest):
+                faults += misnamed
             elif (other := found.setdefault(name, path)).resolve() != path.resolve():
                 faults.append(f"{path}: {other} would have the same {name}.png; rename one.")
     faults += [
@@ -59,15 +63,20 @@ def _photographs(source: Path) -> Iterator[tuple[str, Path]]:
             yield composed(path.relative_to(folder).with_suffix("").as_posix()), path
 
 
-def _is_utf8(path: Path) -> bool:
-    """Whether summaries and terminals can hold a path: file systems take any bytes."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _faults_of_name(path: Path, written: Path) -> list[str]:
+    """What summaries and terminals, or file systems, cannot hold.
 
-
-def _unnameable(path: Path) -> str:
-    shown = os.fsencode(path).decode(errors="backslashreplace")
-    return f"{shown}: its name is not UTF-8; rename it."
+    Args:
+        path: as the user names it.
+        written: the longest that is written for it.
+    """
+    if not is_text(path):
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        return [f"{shown}: its name is not UTF-8; rename it."]
+    longest = max((len(os.fsencode(part)) for part in written.parts), default=0)
+    if longest > _LONGEST_NAME:
+        return [
+            f"{path}: its results need a name of {longest} bytes, but file systems take "
+            f"{_LONGEST_NAME}; shorten its name."
+        ]
+    return []

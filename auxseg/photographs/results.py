@@ -1,8 +1,8 @@
 """What is written for a photograph, and how it is known again.
 
-A mask carries, as text of its PNG, a key: of the photograph's bytes, the network, and how that was
-used. It tells results from files of others, and what is done from what is to do. The overlay
-beside it is written last, so that where both are there, both are of one making.
+Mask and overlay carry a key: of the photograph's bytes, the network, and how that was used. It
+tells results from files of others, and what is done from what is to do. Editors may keep it, so a
+mask also carries a digest of its label: where that is another now, somebody has corrected it.
 """
 
 import hashlib
@@ -15,13 +15,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
-from auxseg.images import encoded, png_text, read_content, read_mask
+from auxseg.images import encoded, jpeg_comment, png_text, read_content, read_values
 from auxseg.pictures import palette_picture
 from auxseg.report.palette import overlay_classes
 from auxseg.store import sha256, write_atomically
 
 FORMAT_VERSION = 1
-_OVERLAY = "_overlay.jpg"
 _KEYWORD = "auxseg-predict"
 
 
@@ -32,7 +31,7 @@ def mask_name(name: str) -> str:
 
 def overlay_name(name: str) -> str:
     """The overlay's file of a result, below the folder of results."""
-    return f"{name}{_OVERLAY}"
+    return f"{name}_overlay.jpg"
 
 
 def key_of(photograph: bytes, recipe: str) -> str:
@@ -47,23 +46,26 @@ def key_of(photograph: bytes, recipe: str) -> str:
 
 
 def key_in(mask: Path) -> str | None:
-    """The key that a mask carries; None where there is no mask of ours."""
-    return png_text(mask, _KEYWORD)
+    """The key of a mask; None where there is none of ours, or its label was changed since."""
+    signed = _signed(mask)
+    if signed is None:
+        return None
+    key, digest = signed
+    try:
+        return key if _digest(read_values(mask)) == digest else None
+    except UserError:  # damaged, not corrected: ours, and to be made again
+        return key
 
 
 def is_result(path: Path) -> bool:
-    """Whether a file is a mask of ours, or the overlay beside one."""
-    stem = path.name.removesuffix(_OVERLAY)
-    mask = path if stem == path.name else path.with_name(mask_name(stem))
-    return key_in(mask) is not None
+    """Whether a file is a mask or an overlay of ours."""
+    return key_in(path) is not None or _key_in_overlay(path) is not None
 
 
 def in_the_way(folder: Path, name: str) -> list[Path]:
     """The files whose place a photograph's results would take, though they are no results."""
-    mask, overlay = folder / mask_name(name), folder / overlay_name(name)
-    if key_in(mask) is not None:
-        return []
-    return [path for path in (mask, overlay) if os.path.lexists(path)]
+    places = (folder / mask_name(name), folder / overlay_name(name))
+    return [path for path in places if os.path.lexists(path) and not is_result(path)]
 
 
 def written_before(
@@ -71,17 +73,23 @@ def written_before(
 ) -> tuple[np.ndarray, str] | None:
     """The label (H, W) uint8 and the key of a mask that needs not be made again.
 
-    None where there is no such mask, it is of another photograph or recipe, it is damaged, or its
-    overlay is missing.
+    None where there is no such mask, it is of another photograph or recipe, it is damaged or was
+    changed, or the overlay of the same making is missing.
     """
     mask = folder / mask_name(name)
-    key = key_in(mask)
-    if key is None or not (folder / overlay_name(name)).is_file():
+    signed = _signed(mask)
+    if signed is None:
+        return None
+    key, digest = signed
+    if _key_in_overlay(folder / overlay_name(name)) != key:
         return None
     try:
-        return (read_mask(mask), key) if key_of(read_content(photograph), recipe) == key else None
+        if key_of(read_content(photograph), recipe) != key:
+            return None
+        label = read_values(mask)
     except UserError:
         return None
+    return (label, key) if _digest(label) == digest else None
 
 
 def write_result(
@@ -97,11 +105,28 @@ def write_result(
         palette: RGB of background and classes.
         key: what the label is made from.
     """
-    overlay = folder / overlay_name(name)
-    overlay.unlink(missing_ok=True)  # a former one must not stand beside the new mask
     text = PngInfo()
-    text.add_text(_KEYWORD, key)
+    text.add_text(_KEYWORD, f"{key} {_digest(label)}")
     mask = encoded(palette_picture(label, palette), "PNG", pnginfo=text)
     write_atomically(folder / mask_name(name), mask)
     laid_over = Image.fromarray(overlay_classes(image, label, palette))
-    write_atomically(overlay, encoded(laid_over, "JPEG", quality=90))
+    overlay = encoded(laid_over, "JPEG", quality=90, comment=f"{_KEYWORD} {key}")
+    write_atomically(folder / overlay_name(name), overlay)
+
+
+def _signed(mask: Path) -> tuple[str, str] | None:
+    """(key, digest of the label) that a mask carries; None where there is none of ours."""
+    key, _, digest = (png_text(mask, _KEYWORD) or "").partition(" ")
+    return (key, digest) if digest else None
+
+
+def _key_in_overlay(overlay: Path) -> str | None:
+    """The key that an overlay carries; None where there is none of ours."""
+    word, _, key = (jpeg_comment(overlay) or "").partition(" ")
+    return key if word == _KEYWORD else None
+
+
+def _digest(label: np.ndarray) -> str:
+    """Of the values, their type and shape."""
+    told = f"{label.dtype} {label.shape} ".encode()
+    return hashlib.sha256(told + label.tobytes()).hexdigest()

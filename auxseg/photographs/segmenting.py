@@ -63,7 +63,7 @@ def _done(
     """(name, what it shows) of each photograph that needs not be segmented again."""
     for name, path in photographs.items():
         written = written_before(folder, name, path, segmenter.recipe)
-        if written is not None and written[0].max() < len(classes):  # some editors keep the key
+        if written is not None:
             yield name, summarise(name, path, *written, classes)
 
 

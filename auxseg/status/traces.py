@@ -13,7 +13,7 @@ from pathlib import Path
 from auxseg.status.jobs import Job
 from auxseg.status.logs import how_far, how_it_ended, last_lines, unfinished_log
 from auxseg.status.records import RunFiles, latest_change
-from auxseg.store import maps_in_parts, parts_folder
+from auxseg.store import maps_in_parts, parts_folder, temporary_beside
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def trace_of(run: RunFiles, job: Job) -> Trace | None:
 def _unfinished(output: Path) -> Iterator[Path]:
     """Where the work towards an output lies until it is whole."""
     parts = parts_folder(output)
-    yield output.with_name(output.name + ".tmp")
+    yield temporary_beside(output)
     yield parts
     yield from parts.glob("*")
     if output.suffix == ".safetensors":

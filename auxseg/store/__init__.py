@@ -1,7 +1,7 @@
 """Artifacts: HDF5 files of maps and tables, atomic, resumable, and known by digests."""
 
 from auxseg.store.artifact import Header, file_digest, open_artifact, sha256
-from auxseg.store.atomic import write_atomically
+from auxseg.store.atomic import temporary_beside, write_atomically
 from auxseg.store.columns import read_table, write_table
 from auxseg.store.joining import join_shards
 from auxseg.store.map_reader import MapReader
@@ -28,6 +28,7 @@ __all__ = [
     "parts_folder",
     "read_table",
     "sha256",
+    "temporary_beside",
     "write_atomically",
     "write_table",
     "writing_together",

@@ -24,7 +24,7 @@ import numpy as np
 
 from auxseg import __version__
 from auxseg.errors import UserError
-from auxseg.store.atomic import writing
+from auxseg.store.atomic import temporary_beside, writing
 from auxseg.store.h5file import create_h5
 
 FORMAT_VERSION = 2
@@ -68,7 +68,7 @@ def new_artifact(path: Path, header: Header, group: str) -> Iterator[tuple[h5py.
     Raises:
         UserError: the system cannot write it.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = temporary_beside(path)
     digests: dict[str, str] = {}
     with writing(temporary, path), create_h5(temporary) as file:
         yield file.create_group(group), digests

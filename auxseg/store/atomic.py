@@ -14,9 +14,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         UserError: the system cannot write it.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = temporary_beside(path)
     with writing(temporary, path):
         temporary.write_bytes(content)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where a file is written before it has its final name."""
+    return path.with_name(path.name + ".tmp")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from auxseg.errors import UserError
 from auxseg.photographs import find_photographs
@@ -81,12 +82,52 @@ def test_a_mask_that_another_program_wrote_anew_is_no_result(tmp_path):
     mask = tmp_path / "out/a.png"
     Image.fromarray(np.array(Image.open(mask))).save(mask)
 
-    told = faults_of(photo, output=tmp_path / "out")
+    (told,) = faults_of(photo, output=tmp_path / "out")
 
-    assert [line.partition(":")[0] for line in told] == [
-        f"  - {mask}",
-        f"  - {tmp_path}/out/a_overlay.jpg",
-    ]
+    assert told == f"  - {mask}: a result would take its place; name another --output."
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        lambda mask: mask.putpixel((2, 1), 1),
+        lambda mask: mask.convert("RGB"),
+        lambda mask: mask.crop((0, 0, 5, 4)),
+        lambda mask: mask.resize((4, 6)),
+    ],
+    ids=["a pixel", "in colour", "cropped", "turned"],
+)
+def test_a_corrected_mask_is_no_result_though_the_editor_kept_its_text(tmp_path, corrected):
+    photo, mask = photograph(tmp_path / "a.jpg"), tmp_path / "out/a.png"
+    result(tmp_path / "out", "a")
+    image = Image.open(mask)
+    text = PngInfo()
+    text.add_text("auxseg-predict", image.info["auxseg-predict"])
+    (corrected(image) or image).save(mask, pnginfo=text)
+
+    (told,) = faults_of(photo, output=tmp_path / "out")
+
+    assert told == f"  - {mask}: a result would take its place; name another --output."
+    assert find_photographs([mask], tmp_path / "elsewhere") == {"a": mask}
+
+
+def test_a_damaged_mask_is_a_result_that_is_to_be_made_again(tmp_path):
+    photo, mask = photograph(tmp_path / "a.jpg"), tmp_path / "out/a.png"
+    result(tmp_path / "out", "a")
+    mask.write_bytes(mask.read_bytes()[:-20])
+
+    assert find_photographs([photo], tmp_path / "out") == {"a": photo}
+
+
+def test_a_file_named_as_the_overlay_of_a_mask_is_no_result_without_the_key(tmp_path):
+    photo, out = photograph(tmp_path / "a.jpg"), tmp_path / "out"
+    result(out, "a")
+    beside = photograph(out / "a_overlay.jpg")
+
+    (told,) = faults_of(photo, output=out)
+
+    assert told == f"  - {beside}: a result would take its place; name another --output."
+    assert find_photographs([out], tmp_path / "elsewhere") == {"a_overlay": beside}
 
 
 def test_a_photograph_does_not_give_way_to_its_own_mask(tmp_path):
@@ -140,4 +181,32 @@ def test_names_that_are_not_utf_8_are_told(tmp_path):
     assert told == [
         rf"  - {tmp_path}/r\xe9sultats: its name is not UTF-8; rename it.",
         rf"  - {tmp_path}/photos/caf\xe9.jpg: its name is not UTF-8; rename it.",
+    ]
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_names_too_long_for_those_of_the_results_are_told(tmp_path, letter):
+    size = len(letter.encode())
+    overlay = len("_overlay.jpg.tmp")
+    longest = photograph(tmp_path / f"{letter * ((255 - overlay) // size)}.jpg")
+    longer = photograph(tmp_path / f"{letter * ((255 - overlay) // size + 1)}.jpg")
+    needed = len(longer.stem.encode()) + overlay
+
+    assert faults_of(tmp_path, output=tmp_path / "out") == [
+        f"  - {longer}: its results need a name of {needed} bytes, but file systems take 255; "
+        f"shorten its name."
+    ]
+    found = find_photographs([longest], tmp_path / "out")
+    assert list(found.values()) == [longest]
+    for name in found:
+        result(tmp_path / "out", name)
+
+
+def test_names_that_no_file_system_takes_are_told(tmp_path):
+    photo, unknown = photograph(tmp_path / "a.jpg"), tmp_path / ("a" * 300)
+
+    assert faults_of(photo, unknown, output=unknown) == [
+        f"  - {unknown}: its results need a name of 300 bytes, but file systems take 255; "
+        f"shorten its name.",
+        f"  - {unknown}: no such file or folder.",
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from auxseg.config import PredictOptions
 from auxseg.errors import UserError
@@ -121,6 +122,31 @@ def test_what_is_done_is_not_segmented_again_and_listed_as_before(segmenter, tmp
     assert contents(out) == whole
     after = made_at(out)
     assert {name for name in before if after[name] == before[name]} == {"p0.png", "p0_overlay.jpg"}
+
+
+def test_an_overlay_of_another_making_does_not_stand_beside_a_mask(segmenter, tmp_path):
+    photographs, out = three(tmp_path), tmp_path / "out"
+    segment_photographs(segmenter, photographs, out)
+    whole = contents(out)
+    (out / "p1_overlay.jpg").write_bytes(whole["p2_overlay.jpg"])  # as if killed before its own
+
+    segment_photographs(segmenter, photographs, out)
+
+    assert contents(out) == whole
+
+
+def test_a_corrected_mask_is_not_listed_as_the_networks(segmenter, tmp_path):
+    photographs, out = three(tmp_path), tmp_path / "out"
+    segment_photographs(segmenter, photographs, out)
+    image = Image.open(out / "p0.png")
+    text = PngInfo()
+    text.add_text("auxseg-predict", image.info["auxseg-predict"])
+    image.putpixel((3, 5), (image.getpixel((3, 5)) + 1) % len(CLASSES))
+    image.save(out / "p0.png", pnginfo=text)
+
+    segment_photographs(segmenter, {"p1": photographs["p1"]}, out)
+
+    assert [told["mask"] for told in listed(out)] == ["p1.png", "p2.png"]
 
 
 @pytest.mark.parametrize(
