@@ -1,5 +1,6 @@
 """What whoever gets a network has to know of it: inside an exported file, and as Markdown."""
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from auxseg.report.figures import read_figures
 from auxseg.report.origins import known_origins
 from auxseg.report.provenance import Origin, supervision
 from auxseg.report.tables import markdown, percent, with_variants
-from auxseg.store import MapReader, file_digest
+from auxseg.store import MapReader, file_digest, open_artifact
 
 INPUT = (
     "image: (1, 3, H, W) uint8 RGB, upright, both sides at least 32 pixels; scale photographs "
@@ -38,14 +39,16 @@ def model_card(weights: Path, network: AuxSegNet, description: Mapping[str, Any]
     """The card of a multi-task network, as JSON can hold it.
 
     Args:
-        weights: the network's file; where it lies in its run's folder, the card also has the run's
-            figures and what supervised it, as far as files there tell.
+        weights: the network's file. Files of its run beside it add its figures and what supervised
+            it, where they record that they belong to these weights.
         network: that was loaded from it.
         description: that the file holds.
     """
+    weights = weights.resolve()  # a link lies in another folder, but is of the same run
+    digest = file_digest(weights)
     return {
         "auxseg": __version__,
-        "weights": file_digest(weights),
+        "weights": digest,
         "backbone": description["model"]["backbone"],
         "round": description.get("round"),
         "classes": ["background", *description["classes"]],
@@ -55,8 +58,8 @@ def model_card(weights: Path, network: AuxSegNet, description: Mapping[str, Any]
         "std": list(network.backbone.std),
         "input": INPUT,
         "output": OUTPUT,
-        "metrics": _metrics(weights.parent / "metrics.csv"),
-        "supervision": _supervision(weights.resolve().parent.parent, description),
+        "metrics": _metrics(weights.parent, digest),
+        "supervision": _supervision(weights.parent.parent, description),
     }
 
 
@@ -98,11 +101,20 @@ Semantic segmentation of {len(classes) - 1} classes, exported by auxseg {card["a
 """
 
 
-def _metrics(path: Path) -> list[dict[str, str]]:
-    """MIoU of the round's predictions, by the ways of predicting; none where none are known."""
+def _metrics(folder: Path, weights: str) -> list[dict[str, str]]:
+    """MIoU of the predictions of these weights, by the ways of predicting; none where not known.
+
+    Args:
+        folder: of the round.
+        weights: their digest.
+    """
+    figures, predictions = folder / "metrics.csv", folder / "predictions.h5"
     try:
-        table = with_variants(read_figures(path))
+        table = with_variants(read_figures(figures))
+        made_by = _inputs(predictions).get("weights")
     except UserError:
+        return []
+    if made_by != weights or figures.stat().st_mtime_ns < predictions.stat().st_mtime_ns:
         return []
     rows = table[(table["subject"] == "predictions") & (table["metric"] == "miou")]
     return [
@@ -118,13 +130,15 @@ def _metrics(path: Path) -> list[dict[str, str]]:
 
 def _supervision(run: Path, description: Mapping[str, Any]) -> dict[str, str]:
     """What taught the network, and of what no file in its run's folder tells."""
-    origins = known_origins(run)
+    is_its_run = _holds_its_index(run, description)
+    origins = known_origins(run) if is_its_run else {}
     origins.pop("train", None)  # of round 0; this network's own options are at hand
     if "labels" in (options := description.get("options", {})):
         origins["train"] = Origin("train", "", options)
     known, masks = set(origins), 1
-    with suppress(UserError), MapReader(run / "masks.h5", "masks") as reader:
-        known, masks = known | {"masks"}, len(reader)
+    if is_its_run:
+        with suppress(UserError), MapReader(run / "masks.h5", "masks") as reader:
+            known, masks = known | {"masks"}, len(reader)
     needed = dict(_TOLD_BY)
     if options.get("labels") == "masks":
         needed["True masks"], masks = set(), max(masks, 1)
@@ -132,3 +146,17 @@ def _supervision(run: Path, description: Mapping[str, Any]) -> dict[str, str]:
         needed["CAMs"] = set()  # first labels from files need none
     untold = [what for what, stages in needed.items() if not stages <= known]
     return {**dict(supervision(origins, masks)), **dict.fromkeys(untold, _UNTOLD)}
+
+
+def _holds_its_index(run: Path, description: Mapping[str, Any]) -> bool:
+    """Whether a folder's index.h5 is the one that the weights learnt from."""
+    with suppress(UserError):
+        return file_digest(run / "index.h5") == description.get("inputs", {}).get("index")
+    return False
+
+
+def _inputs(artifact: Path) -> dict[str, str]:
+    """The digests of what an artifact was made from, by name."""
+    file, attributes = open_artifact(artifact)
+    file.close()
+    return dict(json.loads(attributes["inputs"]))

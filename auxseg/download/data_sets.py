@@ -19,8 +19,9 @@ def download(
 ) -> str:
     """Download and lay out what of a data set is not there yet.
 
-    A downloaded archive is deleted once it is unpacked, one of the user's is kept; {archive}.files
-    says what came of it. As long as these files are there, it is not downloaded again.
+    A downloaded archive is deleted once it is unpacked, before the next one is asked for; one of
+    the user's is kept. {archive}.files says what came of it: as long as these files are there, it
+    is not downloaded again.
 
     Args:
         dataset: one of the table's.
@@ -38,14 +39,14 @@ def download(
     if dataset == "sbd":
         check_voc(folder)
     missing = [archive for archive in table[dataset] if not _is_unpacked(archive, folder)]
-    for archive in missing:
-        unpack = unpack_sbd if dataset == "sbd" else extract
-        files = unpack(fetch(archive, folder), archive.wanted, folder)
-        os.sync()  # a receipt must not outlive its files in a power cut
-        _write_receipt(archive, folder, files)
     for archive in table[dataset]:
+        if archive in missing:
+            unpack = unpack_sbd if dataset == "sbd" else extract
+            files = unpack(fetch(archive, folder), archive.wanted, folder)
+            os.sync()  # a receipt must not outlive its files in a power cut
+            _write_receipt(archive, folder, files)
         for path in (downloaded(archive, folder), partial(archive, folder)):
-            path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # also what a call left that was stopped just here
     state = "complete" if missing else "was complete, nothing to do"
     return f"{folder}: {dataset} {state}\n{_use(dataset, folder)}"
 

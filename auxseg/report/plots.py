@@ -1,8 +1,11 @@
-"""The report's plots, drawn without a display; each function gives the bytes of one PNG."""
+"""The report's plots, drawn without a display; each function gives the bytes of one PNG.
+
+A plot that would have nothing in it is None.
+"""
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -70,15 +73,15 @@ def plot_losses(histories: Mapping[str, pd.DataFrame]) -> bytes:
     return _png(figure)
 
 
-def plot_miou(table: pd.DataFrame) -> bytes:
+def plot_miou(table: pd.DataFrame) -> bytes | None:
     """The predictions' mIoU by round, a line a variant.
 
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = with_variants(table[(table["subject"] == "predictions") & (table["metric"] == "miou")])
+    rows = with_variants(_scored(table, "predictions", ["miou"]))
     if rows.empty:
-        return _nothing("No true masks of the evaluation split: nothing to score.")
+        return None
     variants = list(dict.fromkeys(rows["variant"]))
     colors = dict(zip(variants, (GREY, BLUE, VERMILION, PURPLE), strict=False))
     series = {name: _by_round(rows[rows["variant"] == name]) for name in variants}
@@ -86,40 +89,40 @@ def plot_miou(table: pd.DataFrame) -> bytes:
     return _png(_round_lines(series, colors, title, "trained in round"))
 
 
-def plot_pseudo_labels(table: pd.DataFrame) -> bytes:
+def plot_pseudo_labels(table: pd.DataFrame) -> bytes | None:
     """Precision, recall, mIoU and ignored share of the pseudo labels by round.
 
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = table[table["subject"] == "labels"]
+    rows = _scored(table, "labels", _QUALITY)
     if rows.empty:
-        return _nothing("No true masks of the training split: nothing to score.")
+        return None
     title = f"Pseudo labels against the true masks of {_scope(rows)}, %"
     return _png(_round_measures(rows, _QUALITY, title, "labels of round"))
 
 
-def plot_saliency(table: pd.DataFrame) -> bytes:
+def plot_saliency(table: pd.DataFrame) -> bytes | None:
     """Max-F, S-measure, IoU and mean absolute error of the saliency by round.
 
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = table[table["subject"] == "saliency"]
+    rows = _scored(table, "saliency", _SALIENCY_QUALITY)
     if rows.empty:
-        return _nothing("No saliency was scored.")
+        return None
     title = f"Saliency against the true masks of {_scope(rows)}, %"
     return _png(_round_measures(rows, _SALIENCY_QUALITY, title, "saliency of round"))
 
 
-def plot_per_class(table: pd.DataFrame) -> bytes:
+def plot_per_class(table: pd.DataFrame) -> bytes | None:
     """Bars of the last round's IoU of each class.
 
     Args:
         table: per-class rows of one round of labels and one variant of predictions, as text.
     """
     if table.empty:
-        return _nothing("No true masks: nothing to score.")
+        return None
     classes = list(dict.fromkeys(table["class"]))
     figure = Figure(figsize=(_WIDTH, 1.0 + 0.44 * len(classes)), layout="constrained")
     axis = figure.subplots()
@@ -146,6 +149,14 @@ def plot_per_class(table: pd.DataFrame) -> bytes:
     return _png(figure)
 
 
+def no_plot() -> bytes:
+    """A sentence, for where a file must be of a plot that is None."""
+    figure = Figure(figsize=(_WIDTH, 1.2))
+    sentence = "Nothing was scored for this plot."
+    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=_SOFT)
+    return _png(figure)
+
+
 def smooth(values: np.ndarray) -> np.ndarray:
     """Centred running mean over a twentieth of the values, shorter at both ends."""
     window = max(1, len(values) // 20)
@@ -165,6 +176,12 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     result = np.empty_like(placed)
     result[order] = placed
     return result.tolist()
+
+
+def _scored(table: pd.DataFrame, subject: str, metrics: Collection[str]) -> pd.DataFrame:
+    """The rows of a subject's metrics that have a value."""
+    wanted = (table["subject"] == subject) & table["metric"].isin(list(metrics))
+    return table[wanted & (table["value"] != "")]
 
 
 def _loss_names(histories: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -276,13 +293,6 @@ def _legend_above(figure: Figure, colors: Mapping[str, str]) -> None:
         handlelength=1.0,
         labelcolor=_INK,
     )
-
-
-def _nothing(sentence: str) -> bytes:
-    """A plot's place where there is nothing to plot, so that every named file exists."""
-    figure = Figure(figsize=(_WIDTH, 1.2))
-    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=_SOFT)
-    return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:

@@ -58,8 +58,8 @@ _PLOTS = {
         "Saliency by round: coarse in round 0, then refined. Of the error less is better.",
     ),
     "per_class": (
-        "Bars of each class's IoU, pseudo labels beside predictions.",
-        "Last pseudo labels beside the last predictions, class by class.",
+        "Bars of each class's IoU, of pseudo labels and predictions as far as they were scored.",
+        "Last pseudo labels and last predictions, class by class, as far as they were scored.",
     ),
 }
 _AFFINITY_SIDE = 512  # pixels: the affinity of larger photographs has too many positions
@@ -125,7 +125,7 @@ def run(
         per_class_columns=columns,
         per_class=rows,
         supervision=supervision(origins, masks),
-        plots=_write_plots(page.parent, drawn, scored=not metrics.empty),
+        plots=_write_plots(page.parent, drawn),
         figures=data_url(figures, ".csv"),
         config=data_url(settings, ".yaml"),
         gallery=browser.data,
@@ -231,11 +231,16 @@ def _write_pictures(folder: Path, browser: Gallery) -> None:
         write_atomically(folder / name, content)
 
 
-def _write_plots(folder: Path, drawn: Mapping[str, bytes], *, scored: bool) -> list[Picture]:
-    """Write all plots; those with something in them are the page's."""
-    pictures = []
+def _write_plots(folder: Path, drawn: Mapping[str, bytes | None]) -> list[Picture]:
+    """Write a file for every plot, as the workflow names them all before any figure is known.
+
+    Returns:
+        What the page shows: those with something in them.
+    """
     for name, content in drawn.items():
-        write_atomically(folder / f"plots/{name}.png", content)
-        if scored or name == "losses":
-            pictures.append(Picture(data_url(content, ".png"), *_PLOTS[name]))
-    return pictures
+        write_atomically(folder / f"plots/{name}.png", content or plots.no_plot())
+    return [
+        Picture(data_url(content, ".png"), *_PLOTS[name])
+        for name, content in drawn.items()
+        if content is not None
+    ]

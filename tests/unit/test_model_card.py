@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -6,11 +7,14 @@ import pytest
 from auxseg.model_card import as_markdown, model_card
 from auxseg.nn.weights import load_network
 from auxseg.report.tables import percent, read_text_table
-from tests.unit.one_round import score
+from tests.unit.one_round import predict_round, score, train_round
 
 pytestmark = pytest.mark.slow
 
 UNTOLD = "Not known: nothing beside the weights tells."
+EVERYTHING = {
+    "Image labels", "First labels", "CAMs", "Saliency", "Initial weights", "True masks"
+}  # fmt: skip
 
 
 def test_the_card_of_a_runs_network_has_its_figures_and_what_supervised_it(finished, tmp_path):
@@ -54,7 +58,7 @@ def test_a_card_needs_nothing_of_a_run_that_tells_nothing_of_its_making(run):
 @pytest.mark.parametrize(
     ("lost", "untold"),
     [
-        ("index.h5", {"Image labels", "Saliency", "True masks"}),
+        ("index.h5", EVERYTHING),
         ("saliency.h5", {"Saliency"}),
         ("masks.h5", {"True masks"}),
         ("cam.h5", {"CAMs"}),
@@ -80,6 +84,51 @@ def test_figures_of_others_are_none(run, content):
 
     assert card["metrics"] == []
     assert "Not known: no figures of the network" in as_markdown(card, "net.onnx")
+
+
+def test_figures_of_other_weights_are_none(run):
+    score(run, 0)
+    (run / "round0/weights.safetensors").unlink()
+    train_round(run, run / "round0", random_seed=5)
+
+    assert card_of(run)["metrics"] == []
+
+    (run / "round0/predictions.h5").unlink()
+    assert card_of(run)["metrics"] == []
+
+
+def test_figures_older_than_the_predictions_are_none(run):
+    score(run, 0)
+    (run / "round0/predictions.h5").unlink()
+    predict_round(run, run / "round0/predictions.h5", use_crf=False)
+    written = (run / "round0/predictions.h5").stat().st_mtime_ns
+    os.utime(run / "round0/metrics.csv", ns=(written - 1, written - 1))
+
+    assert card_of(run)["metrics"] == []
+
+    score(run, 0)
+    assert len(card_of(run)["metrics"]) == 2
+
+
+def test_a_run_of_another_index_tells_nothing_of_the_weights(run):
+    network, description = load_network(run / "round0/weights.safetensors")
+    other = {**description, "inputs": {**description["inputs"], "index": "0" * 64}}
+
+    card = model_card(run / "round0/weights.safetensors", network, other)
+
+    assert set(card["supervision"].values()) == {UNTOLD}
+
+
+def test_a_link_to_weights_has_the_card_of_its_target(run, tmp_path):
+    score(run, 0)
+    link = tmp_path / "elsewhere/round0/best.safetensors"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(run / "round0/weights.safetensors")
+
+    card = model_card(link, *load_network(link))
+
+    assert card == card_of(run)
+    assert len(card["metrics"]) == 3
 
 
 def test_a_card_of_weights_outside_a_run_says_that_nothing_is_known(finished, tmp_path):

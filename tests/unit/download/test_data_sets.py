@@ -1,6 +1,8 @@
 import json
+import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from auxseg.download.archives import ARCHIVES
 from auxseg.download.data_sets import download
 from auxseg.errors import UserError
 from auxseg.images import read_mask
+from auxseg.tools import download as command
 from tests.archive_server import Server, serving
 from tests.public_archives import (
     DOG,
@@ -170,6 +173,30 @@ def test_downloaded_archives_are_gone_once_they_are_unpacked(tmp_path, table):
 
         names = sorted(path.name for path in tmp_path.iterdir())
         assert names == ["VOCdevkit", f"{VOC_NAME}.files"]
+
+
+def test_a_downloaded_archive_is_gone_before_the_next_one_is_asked_for(tmp_path, table):
+    first, second, _ = table["coco14"]
+    never = replace(second, md5="0" * 32)
+
+    with pytest.raises(UserError, match=f"{second.name} is not to be had"):
+        download("coco14", tmp_path, {"coco14": (first, never)})
+
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["train2014", f"{first.name}.files"]
+
+
+@pytest.mark.parametrize("dataset", ARCHIVES)
+def test_the_help_tells_the_bytes_of_a_data_set_and_of_the_way_there(dataset):
+    kept, most = 0, 0
+    for archive in ARCHIVES[dataset]:
+        kept += archive.unpacked
+        most = max(most, kept + archive.bytes)  # while it is unpacked
+
+    (line,) = re.findall(rf"^ +{dataset} .*", command.help, flags=re.MULTILINE)
+    assert [float(told) for told in re.findall(r"([\d.]+) GB", line)] == [
+        float(f"{size / 1e9:.2g}") for size in (kept, most)
+    ]
 
 
 def test_an_archive_of_the_users_own_is_used_and_kept(tmp_path, table, server):

@@ -136,10 +136,24 @@ def test_per_class_bars_carry_their_value_and_a_class_without_one_says_none(draw
     "plot",
     [plots.plot_miou, plots.plot_pseudo_labels, plots.plot_saliency, plots.plot_per_class],
 )
-def test_without_masks_a_plot_is_a_sentence_instead_of_a_failure(plot, drawn):
-    image = picture(plot(metric_rows()))
-    assert image.height < 300
-    assert drawn["lines"] == []
+def test_without_masks_there_is_no_plot(plot):
+    assert plot(metric_rows()) is None
+
+
+@pytest.mark.parametrize(
+    ("plot", "subject", "metric"),
+    [
+        (plots.plot_miou, "predictions", "miou"),
+        (plots.plot_pseudo_labels, "labels", "precision"),
+        (plots.plot_saliency, "saliency", "max_f"),
+    ],
+)
+def test_figures_without_a_value_are_no_plot(plot, subject, metric):
+    assert plot(metric_rows(("0", subject, "val", *SINGLE, "90", metric, ""))) is None
+
+
+def test_the_file_of_no_plot_is_a_sentence():
+    assert picture(plots.no_plot()).height < 300
 
 
 def test_the_same_figures_give_the_same_bytes():

@@ -1,4 +1,5 @@
 import base64
+import html
 import io
 import json
 import re
@@ -117,6 +118,12 @@ def write_report(folder: Path, **options) -> Path:
 def gallery_of(markup: str) -> dict:
     found = re.search(r'<script type="application/json" id="gallery">(.*?)</script>', markup)
     return json.loads(found[1])
+
+
+def plots_of(markup: str) -> list[str]:
+    """The alternative texts of the page's plots."""
+    found = re.findall(r'<img src="data:image/png[^"]*" alt="([^"]*)"', markup)
+    return [html.unescape(text) for text in found]
 
 
 def decoded(url: str) -> bytes:
@@ -259,8 +266,25 @@ def test_without_masks_the_report_says_so_and_keeps_its_pictures(folder):
     assert "This data set has no true masks" in markup
     assert "None in this data set." in markup
     assert [image["iou"] for image in gallery_of(markup)["images"]] == [None] * 3
-    assert "Line plot of the predictions' mIoU" not in markup
+    (losses,) = plots_of(markup)
+    assert losses.startswith("Line plots of every loss")
     assert (page.parent / "plots" / "miou.png").exists()
+
+
+def test_with_masks_of_val_alone_the_page_shows_the_plots_of_its_figures(folder):
+    for number in range(ROUNDS + 1):
+        for name in ("metrics.csv", "per_class.csv"):
+            path = folder / f"round{number}" / name
+            table = pd.read_csv(path)
+            table[table["split"] == "val"].to_csv(path, index=False)
+
+    page = write_report(folder)
+
+    losses, miou, per_class = plots_of(page.read_text())
+    assert losses.startswith("Line plots of every loss")
+    assert miou.startswith("Line plot of the predictions' mIoU")
+    assert per_class.startswith("Bars of each class's IoU")
+    assert len(list((page.parent / "plots").iterdir())) == 5  # the workflow wants all
 
 
 def test_panels_of_an_earlier_report_are_removed(folder):
