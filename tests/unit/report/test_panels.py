@@ -31,10 +31,10 @@ def test_class_pixels_are_three_quarters_palette_and_one_quarter_photo():
     assert picture[0, 1].tolist() == [25, 175, 55]
 
 
-def test_background_keeps_the_photos_colours_faded_to_white():
+def test_background_keeps_the_photos_colours_a_third_faded_to_white():
     photo = np.full((1, 1, 3), (200, 100, 0), dtype=np.uint8)
     picture = overlay_classes(photo, np.zeros((1, 1), dtype=np.uint8), PALETTE)
-    assert picture[0, 0].tolist() == [233, 193, 153]
+    assert picture[0, 0].tolist() == [219, 154, 89]
 
 
 def test_ignored_pixels_are_hatched_in_grey_whatever_the_palette():
