@@ -60,8 +60,8 @@ def test_the_readmes_python_segments_a_photograph(small_network, tmp_path, monke
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     code = next(part for part in readme.split("```python\n") if "load_segmenter" in part)
     photograph(tmp_path / "photo.jpg")
-    (tmp_path / "results/mine/round2").mkdir(parents=True)
-    (tmp_path / "results/mine/round2/weights.safetensors").symlink_to(small_network)
+    (tmp_path / "results/pets/round1").mkdir(parents=True)
+    (tmp_path / "results/pets/round1/weights.safetensors").symlink_to(small_network)
     monkeypatch.chdir(tmp_path)
 
     *statements, last = code.split("```")[0].strip().splitlines()
