@@ -256,6 +256,12 @@ def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
     assert "gpu=1" in planned(fresh)["cam"]
 
 
+def test_the_gpus_of_a_training_are_those_of_one_node(fresh):
+    jobs = planned(fresh) | planned(fresh, "ceiling")
+    for name in ("classify", "train 0", "ablation_train 0"):
+        assert "nodes=1" in jobs[name]
+
+
 def test_coco_in_many_shards_is_planned_in_seconds(fresh):
     began = time.monotonic()
     preset = ("--configfile", "workflow/presets/coco14.yaml")

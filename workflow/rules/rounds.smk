@@ -28,6 +28,7 @@ rule train_round:
         mem_mb=growing(16000),
         runtime=1440,
         gpu=1,
+        nodes=1,  # all GPUs of one: Slurm may else take them of several
     params:
         options=options("train"),
         labels=optional_flag("labels"),
