@@ -416,6 +416,23 @@ def test_the_report_of_snakemake_shows_page_metrics_curves_and_panels_with_capti
 # --- faulty configurations ------------------------------------------------------------------------
 
 
+def test_a_faulty_data_set_is_told_once_where_jobs_are_tried_again(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    (project / "photos/images").mkdir(parents=True)
+    for number in (1, 2):
+        (project / f"photos/images/{number}.jpg").write_bytes(b"no photograph")
+    (project / "photos/labels.csv").write_text("image,split,labels\n1.jpg,train,cat\n2.jpg,val,cat\n")
+    index = {"dataset": "folder", "folder": {"root": "photos"}}
+
+    done = snakemake(project, "index", "--cores", "1", "--retries", "2", index=index, shards=2)
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "the data set cannot be used: 2 faults" in said
+    assert said.count("Error in rule index:") == 1
+    assert "Missing files" not in said
+
+
 def test_a_faulty_configuration_stops_with_the_key_and_the_mend_before_anything_runs(fresh):
     done = snakemake(fresh, "--dry-run", train={"epochz": 3}, rounds=0)
     lines = done.stderr.splitlines()

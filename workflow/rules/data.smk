@@ -13,6 +13,7 @@ rule index:
         "<logs>/index.log",
     benchmark:
         "<benchmarks>/index.tsv"
+    retries: 0  # faults of the data do not pass, and joining them removes their shards
     conda:
         "../../envs/auxseg-cpu.yaml"
     threads: unless_joining(8, 1)
