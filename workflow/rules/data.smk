@@ -57,7 +57,7 @@ rule masks:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(4000),
         runtime=60,
         gpu=0,
     params:
