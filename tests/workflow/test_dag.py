@@ -256,6 +256,11 @@ def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
     assert "gpu=1" in planned(fresh)["cam"]
 
 
+def test_saliency_waits_for_no_gpu_as_it_uses_none(fresh):
+    assert "gpu=0" in planned(fresh)["saliency"]
+    assert "gpu=0" in planned(fresh, shards=3)["saliency_shard 1_of_3"]
+
+
 def test_the_gpus_of_a_training_are_those_of_one_node(fresh):
     jobs = planned(fresh) | planned(fresh, "ceiling")
     for name in ("classify", "train 0", "ablation_train 0"):

@@ -86,7 +86,7 @@ rule saliency:
     resources:
         mem_mb=growing(4000),
         runtime=240,
-        gpu=unless_joining(1, 0),
+        gpu=0,
     params:
         options=options("saliency"),
         maps=folder_state(CONFIG.saliency.narrowed().maps),
