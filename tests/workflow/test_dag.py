@@ -191,6 +191,15 @@ def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
     assert "--variant multiscale " in plain["submission"]
 
 
+def test_the_test_images_are_shared_by_shards(fresh):
+    jobs = planned(fresh, "submission", shards=2, **TEST_IMAGES)
+    last = jobs["predict_test_shard 2_of_2"]
+    assert "--predictions results/shapes/test/shards/2_of_2/predictions.h5 --split test" in last
+    assert "--shard 2/2" in last
+    assert "--predictions results/shapes/test/predictions.h5" in jobs["predict_test"]
+    assert "--shards 2" in jobs["predict_test"]
+
+
 @pytest.mark.parametrize("index", [{}, {"dataset": "voc"}])
 def test_a_submission_without_test_images_is_refused_before_anything_runs(fresh, index):
     done = snakemake(fresh, "submission", "--dry-run", index=index)
@@ -426,7 +435,9 @@ def test_a_faulty_data_set_is_told_once_where_jobs_are_tried_again(tmp_path):
     (project / "photos/images").mkdir(parents=True)
     for number in (1, 2):
         (project / f"photos/images/{number}.jpg").write_bytes(b"no photograph")
-    (project / "photos/labels.csv").write_text("image,split,labels\n1.jpg,train,cat\n2.jpg,val,cat\n")
+    (project / "photos/labels.csv").write_text(
+        "image,split,labels\n1.jpg,train,cat\n2.jpg,val,cat\n"
+    )
     index = {"dataset": "folder", "folder": {"root": "photos"}}
 
     done = snakemake(project, "index", "--cores", "1", "--retries", "2", index=index, shards=2)

@@ -148,6 +148,7 @@ use rule predict_round as predict_test with:
         **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=final_weights,
+        shards=every_shard("<run>/test/shards/{shard}_of_{shards}/predictions.h5"),
     output:
         predictions="<run>/test/predictions.h5",
     log:
@@ -159,6 +160,19 @@ use rule predict_round as predict_test with:
         split="--split test",
         shard=shard_flag,
         rounds=CONFIG.rounds,
+
+
+use rule predict_test as predict_test_shard with:
+    input:
+        **packed_images("<run>/images.h5"),
+        index="<run>/index.h5",
+        weights=final_weights,
+    output:
+        predictions=temp("<run>/test/shards/{shard}_of_{shards}/predictions.h5"),
+    log:
+        "<logs>/shards/predict_test_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/predict_test_{shard}_of_{shards}.tsv"
 
 
 rule submission:
