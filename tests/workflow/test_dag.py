@@ -17,7 +17,7 @@ import yaml
 
 from auxseg.config import parse_config, parse_stage_options, stage_options
 from auxseg.stage_command import stage_command
-from tests.processes import copy_of_the_project
+from tests.processes import ROOT, copy_of_the_project
 
 pytestmark = pytest.mark.slow
 
@@ -274,6 +274,53 @@ def test_the_gpus_of_a_training_are_those_of_one_node(fresh):
     jobs = planned(fresh) | planned(fresh, "ceiling")
     for name in ("classify", "train 0", "ablation_train 0"):
         assert "nodes=1" in jobs[name]
+
+
+def filled_in_profile(folder):
+    """The profile of Slurm, its commented lines taken in, written to a folder."""
+    text = (ROOT / "profiles/slurm/config.yaml").read_text()
+    settings, start, block = text.partition("# default-resources:")
+    filled_in = settings + re.sub("^# ", "", start + block, flags=re.MULTILINE)
+    (folder / "config.yaml").write_text(filled_in)
+    return yaml.safe_load(filled_in)
+
+
+def test_the_profile_of_slurm_names_every_rule_that_takes_a_gpu(fresh, tmp_path):
+    named = filled_in_profile(tmp_path)["set-resources"]
+    taking = set()
+    for shards in (1, 3):
+        targets = ("all", "pseudo_masks", "ablation", "submission")
+        done = snakemake(fresh, *targets, "--dry-run", shards=shards, **TEST_IMAGES)
+        assert done.returncode == 0, done.stdout + done.stderr
+        parts = re.split(r"^(?:local)?rule (\w+):$", done.stdout, flags=re.MULTILINE)
+        jobs = zip(parts[1::2], parts[2::2], strict=True)
+        taking |= {rule for rule, text in jobs if re.search("gpu=[1-9]", text)}
+
+    assert "ablation_refine" in taking
+    assert named.keys() == taking
+    assert all(resources["slurm_partition"] == "gpu" for resources in named.values())
+
+
+def test_the_profile_of_slurm_is_understood_when_it_is_filled_in(fresh, tmp_path):
+    filled_in_profile(tmp_path)
+    jobs = planned(fresh, "--workflow-profile", str(tmp_path), shards=3)
+    assert "slurm_partition=gpu" in jobs["refine_shard 1 1_of_3"]
+    assert "slurm_partition=cpu" in jobs["masks"]
+    assert "slurm_account=my-account" in jobs["train 0"]
+
+
+def test_what_a_job_asks_for_is_what_the_page_of_clusters_says(fresh):
+    page = (ROOT / "docs/cluster.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \| (\d) \|$", page, re.MULTILINE)
+    said = {job.removesuffix("_round"): [int(number) for number in row] for job, *row in rows}
+    asked = {}
+    for name, text in planned(fresh, "--cores", "64").items():
+        resources = dict(re.findall(r"(\w+)=(\d+)", text.split("resources:")[1].splitlines()[0]))
+        cores = re.search(r"threads: (\d+)", text)
+        numbers = (int(resources[key]) for key in ("runtime", "gpu"))
+        memory = int(resources["mem_mb"]) // 1000
+        asked[name.split()[0]] = [int(cores[1]) if cores else 1, memory, *numbers]
+    assert said == asked
 
 
 def test_coco_in_many_shards_is_planned_in_seconds(fresh):
