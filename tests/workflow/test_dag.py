@@ -286,7 +286,8 @@ def filled_in_profile(folder):
 
 
 def test_the_profile_of_slurm_names_every_rule_that_takes_a_gpu(fresh, tmp_path):
-    named = filled_in_profile(tmp_path)["set-resources"]
+    profile = filled_in_profile(tmp_path)
+    named = profile["set-resources"]
     taking = set()
     for shards in (1, 3):
         targets = ("all", "pseudo_masks", "ablation", "submission")
@@ -298,6 +299,7 @@ def test_the_profile_of_slurm_names_every_rule_that_takes_a_gpu(fresh, tmp_path)
 
     assert "ablation_refine" in taking
     assert named.keys() == taking
+    assert profile["set-threads"].keys() < taking
     assert all(resources["slurm_partition"] == "gpu" for resources in named.values())
 
 
@@ -307,20 +309,6 @@ def test_the_profile_of_slurm_is_understood_when_it_is_filled_in(fresh, tmp_path
     assert "slurm_partition=gpu" in jobs["refine_shard 1 1_of_3"]
     assert "slurm_partition=cpu" in jobs["masks"]
     assert "slurm_account=my-account" in jobs["train 0"]
-
-
-def test_what_a_job_asks_for_is_what_the_page_of_clusters_says(fresh):
-    page = (ROOT / "docs/cluster.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \| (\d) \|$", page, re.MULTILINE)
-    said = {job.removesuffix("_round"): [int(number) for number in row] for job, *row in rows}
-    asked = {}
-    for name, text in planned(fresh, "--cores", "64").items():
-        resources = dict(re.findall(r"(\w+)=(\d+)", text.split("resources:")[1].splitlines()[0]))
-        cores = re.search(r"threads: (\d+)", text)
-        numbers = (int(resources[key]) for key in ("runtime", "gpu"))
-        memory = int(resources["mem_mb"]) // 1000
-        asked[name.split()[0]] = [int(cores[1]) if cores else 1, memory, *numbers]
-    assert said == asked
 
 
 def test_coco_in_many_shards_is_planned_in_seconds(fresh):
