@@ -1,4 +1,4 @@
-"""What a configuration names and is not there: told before anything runs, for who plans ahead."""
+"""What a configuration names or needs and is not there: told before anything runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +7,28 @@ from auxseg.config import Config
 
 
 def absent(config: Config) -> list[str]:
-    """`index.voc.root: VOCdevkit/VOC2012 is not there`, for every such file and folder."""
-    return [f"{key}: {place} is not there" for key, place in _named(config) if not place.exists()]
+    """`index.voc.root: VOCdevkit/VOC2012 is not there`, for every such file and folder.
+
+    Saliency maps, which few data sets bring along, are told with how to come by them.
+    """
+    told = [f"{key}: {place} is not there" for key, place in _named(config) if not place.exists()]
+    return told + _without_saliency(config)
+
+
+def _without_saliency(config: Config) -> list[str]:
+    """That the data set was left to bring saliency maps and does not."""
+    index, saliency = config.index, config.saliency
+    if saliency.source != "maps" or saliency.maps is not None or index.dataset == "shapes":
+        return []
+    has_none = f"a data set of {index.dataset} has none"
+    if (folder := index.narrowed().folder) is not None:
+        maps = folder.saliency_maps
+        # A data set that is not there is told of already.
+        if maps.exists() or not maps.parent.exists():
+            return []
+        has_none = f"{maps} is not there"
+    mend = "name a folder of maps, or set saliency.source to u2netp"
+    return [f"saliency.maps: not set, and {has_none}; {mend}"]
 
 
 def _named(config: Config) -> Iterator[tuple[str, Path]]:

@@ -120,20 +120,21 @@ def test_all_that_artifacts_hold_is_told(finished):
 def test_a_cluster_is_asked_for_what_the_page_says():
     rules = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     asked = {
-        name: (int(memory) // 1000, int(minutes), int(gpus))
-        for name, memory, minutes, gpus in re.findall(
-            r"^rule (\w+):\n(?:(?!^\w).*\n)*? +mem_mb=growing\((\d+)\),\n +runtime=(\d+),\n"
+        name: (int(cores), int(memory) // 1000, int(minutes), int(gpus))
+        for name, cores, memory, minutes, gpus in re.findall(
+            r"^rule (\w+):\n(?:(?!^\w).*\n)*? +threads: (?:unless_joining\()?(\d+).*\n"
+            r" +resources:\n +mem_mb=growing\((\d+)\),\n +runtime=(\d+),\n"
             r" +gpu=(?:unless_joining\()?(\d)",
             rules,
             flags=re.MULTILINE,
         )
     }
     rows = re.findall(
-        r"^\| (`.+`) \| (\d+) \| (\d+) \| (\d) \|$", PAGES["cluster.md"], re.MULTILINE
+        r"^\| (`.+`) \| (\d+) \| (\d+) \| (\d+) \| (\d) \|$", PAGES["cluster.md"], re.MULTILINE
     )
     told = {
-        name: (int(memory), int(minutes), int(gpus))
-        for names, memory, minutes, gpus in rows
+        name: tuple(int(number) for number in numbers)
+        for names, *numbers in rows
         for name in re.findall(r"`(\w+)`", names)
     }
 

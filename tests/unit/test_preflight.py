@@ -1,3 +1,5 @@
+import pytest
+
 from auxseg.config import parse_config
 from auxseg.preflight import absent
 
@@ -18,6 +20,7 @@ def test_everything_named_that_is_not_there_is_told(tmp_path):
 
 
 def test_photographs_and_masks_that_lie_elsewhere_are_looked_for(tmp_path):
+    (tmp_path / "saliency").mkdir()
     chosen = {"root": str(tmp_path), "images": str(tmp_path), "masks": f"{tmp_path}/masks"}
     config = parse_config({"index": {"dataset": "folder", "folder": chosen}})
 
@@ -29,4 +32,28 @@ def test_what_is_not_used_may_be_absent(tmp_path):
         {"cam": {"maps": "nowhere"}, "saliency": {"source": "u2netp", "maps": "nowhere"}}
     )
 
+    assert absent(config) == []
+
+
+MEND = "name a folder of maps, or set saliency.source to u2netp"
+
+
+@pytest.mark.parametrize("dataset", ["voc", "coco"])
+def test_a_data_set_that_brings_no_saliency_maps_is_told(tmp_path, dataset):
+    index = {"dataset": dataset, dataset: {"root": str(tmp_path)}}
+
+    assert absent(parse_config({"index": index})) == [
+        f"saliency.maps: not set, and a data set of {dataset} has none; {MEND}"
+    ]
+    for saliency in ({"maps": str(tmp_path)}, {"source": "u2netp"}):
+        assert absent(parse_config({"index": index, "saliency": saliency})) == []
+
+
+def test_saliency_maps_that_are_not_beside_the_photographs_are_told(tmp_path):
+    config = parse_config({"index": {"dataset": "folder", "folder": {"root": str(tmp_path)}}})
+
+    assert absent(config) == [
+        f"saliency.maps: not set, and {tmp_path}/saliency is not there; {MEND}"
+    ]
+    (tmp_path / "saliency").mkdir()
     assert absent(config) == []

@@ -17,7 +17,7 @@ import yaml
 
 from auxseg.config import parse_config, parse_stage_options, stage_options
 from auxseg.stage_command import stage_command
-from tests.processes import copy_of_the_project
+from tests.processes import ROOT, copy_of_the_project
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +191,15 @@ def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
     assert "--variant multiscale " in plain["submission"]
 
 
+def test_the_test_images_are_shared_by_shards(fresh):
+    jobs = planned(fresh, "submission", shards=2, **TEST_IMAGES)
+    last = jobs["predict_test_shard 2_of_2"]
+    assert "--predictions results/shapes/test/shards/2_of_2/predictions.h5 --split test" in last
+    assert "--shard 2/2" in last
+    assert "--predictions results/shapes/test/predictions.h5" in jobs["predict_test"]
+    assert "--shards 2" in jobs["predict_test"]
+
+
 @pytest.mark.parametrize("index", [{}, {"dataset": "voc"}])
 def test_a_submission_without_test_images_is_refused_before_anything_runs(fresh, index):
     done = snakemake(fresh, "submission", "--dry-run", index=index)
@@ -254,6 +263,52 @@ def test_work_on_a_gpu_is_done_by_shards_and_joining_them_needs_none(fresh):
     assert ("gpu=1" in work, "threads: 4" in work) == (True, True)
     assert ("gpu=0" in joining, "threads: " in joining) == (True, False)
     assert "gpu=1" in planned(fresh)["cam"]
+
+
+def test_saliency_waits_for_no_gpu_as_it_uses_none(fresh):
+    assert "gpu=0" in planned(fresh)["saliency"]
+    assert "gpu=0" in planned(fresh, shards=3)["saliency_shard 1_of_3"]
+
+
+def test_the_gpus_of_a_training_are_those_of_one_node(fresh):
+    jobs = planned(fresh) | planned(fresh, "ceiling")
+    for name in ("classify", "train 0", "ablation_train 0"):
+        assert "nodes=1" in jobs[name]
+
+
+def filled_in_profile(folder):
+    """The profile of Slurm, its commented lines taken in, written to a folder."""
+    text = (ROOT / "profiles/slurm/config.yaml").read_text()
+    settings, start, block = text.partition("# default-resources:")
+    filled_in = settings + re.sub("^# ", "", start + block, flags=re.MULTILINE)
+    (folder / "config.yaml").write_text(filled_in)
+    return yaml.safe_load(filled_in)
+
+
+def test_the_profile_of_slurm_names_every_rule_that_takes_a_gpu(fresh, tmp_path):
+    profile = filled_in_profile(tmp_path)
+    named = profile["set-resources"]
+    taking = set()
+    for shards in (1, 3):
+        targets = ("all", "pseudo_masks", "ablation", "submission")
+        done = snakemake(fresh, *targets, "--dry-run", shards=shards, **TEST_IMAGES)
+        assert done.returncode == 0, done.stdout + done.stderr
+        parts = re.split(r"^(?:local)?rule (\w+):$", done.stdout, flags=re.MULTILINE)
+        jobs = zip(parts[1::2], parts[2::2], strict=True)
+        taking |= {rule for rule, text in jobs if re.search("gpu=[1-9]", text)}
+
+    assert "ablation_refine" in taking
+    assert named.keys() == taking
+    assert profile["set-threads"].keys() < taking
+    assert all(resources["slurm_partition"] == "gpu" for resources in named.values())
+
+
+def test_the_profile_of_slurm_is_understood_when_it_is_filled_in(fresh, tmp_path):
+    filled_in_profile(tmp_path)
+    jobs = planned(fresh, "--workflow-profile", str(tmp_path), shards=3)
+    assert "slurm_partition=gpu" in jobs["refine_shard 1 1_of_3"]
+    assert "slurm_partition=cpu" in jobs["masks"]
+    assert "slurm_account=my-account" in jobs["train 0"]
 
 
 def test_coco_in_many_shards_is_planned_in_seconds(fresh):
@@ -408,6 +463,25 @@ def test_the_report_of_snakemake_shows_page_metrics_curves_and_panels_with_capti
 
 
 # --- faulty configurations ------------------------------------------------------------------------
+
+
+def test_a_faulty_data_set_is_told_once_where_jobs_are_tried_again(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    (project / "photos/images").mkdir(parents=True)
+    for number in (1, 2):
+        (project / f"photos/images/{number}.jpg").write_bytes(b"no photograph")
+    (project / "photos/labels.csv").write_text(
+        "image,split,labels\n1.jpg,train,cat\n2.jpg,val,cat\n"
+    )
+    index = {"dataset": "folder", "folder": {"root": "photos"}}
+
+    done = snakemake(project, "index", "--cores", "1", "--retries", "2", index=index, shards=2)
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "the data set cannot be used: 2 faults" in said
+    assert said.count("Error in rule index:") == 1
+    assert "Missing files" not in said
 
 
 def test_a_faulty_configuration_stops_with_the_key_and_the_mend_before_anything_runs(fresh):

@@ -13,6 +13,7 @@ rule index:
         "<logs>/index.log",
     benchmark:
         "<benchmarks>/index.tsv"
+    retries: 0  # faults of the data do not pass, and joining them removes their shards
     conda:
         "../../envs/auxseg-cpu.yaml"
     threads: unless_joining(8, 1)
@@ -56,7 +57,7 @@ rule masks:
         "../../envs/auxseg-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(4000),
         runtime=60,
         gpu=0,
     params:
@@ -85,7 +86,7 @@ rule saliency:
     resources:
         mem_mb=growing(4000),
         runtime=240,
-        gpu=unless_joining(1, 0),
+        gpu=0,
     params:
         options=options("saliency"),
         maps=folder_state(CONFIG.saliency.narrowed().maps),

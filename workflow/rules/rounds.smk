@@ -28,6 +28,7 @@ rule train_round:
         mem_mb=growing(16000),
         runtime=1440,
         gpu=1,
+        nodes=1,  # all GPUs of one: Slurm may else take them of several
     params:
         options=options("train"),
         labels=optional_flag("labels"),
@@ -147,6 +148,7 @@ use rule predict_round as predict_test with:
         **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
         weights=final_weights,
+        shards=every_shard("<run>/test/shards/{shard}_of_{shards}/predictions.h5"),
     output:
         predictions="<run>/test/predictions.h5",
     log:
@@ -158,6 +160,19 @@ use rule predict_round as predict_test with:
         split="--split test",
         shard=shard_flag,
         rounds=CONFIG.rounds,
+
+
+use rule predict_test as predict_test_shard with:
+    input:
+        **packed_images("<run>/images.h5"),
+        index="<run>/index.h5",
+        weights=final_weights,
+    output:
+        predictions=temp("<run>/test/shards/{shard}_of_{shards}/predictions.h5"),
+    log:
+        "<logs>/shards/predict_test_{shard}_of_{shards}.log",
+    benchmark:
+        "<benchmarks>/shards/predict_test_{shard}_of_{shards}.tsv"
 
 
 rule submission:

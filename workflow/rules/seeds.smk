@@ -20,6 +20,7 @@ rule classify:
         mem_mb=growing(12000),
         runtime=720,
         gpu=1,
+        nodes=1,  # as for train_round
     params:
         options=options("classify"),
     shell:
