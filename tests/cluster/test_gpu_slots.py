@@ -28,7 +28,7 @@ def alive(pid):
 
 folder, seed, ids = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 count = 1 + (random.Random(seed).random() < 0.2)
-for name in acquire(ids, count, folder):
+for name in acquire(ids, count, folder, seed):
     mark = folder / f"{name}.holder"
     holder = mark.read_text() if mark.exists() else ""
     if holder and alive(holder):
@@ -73,7 +73,7 @@ def test_no_two_processes_ever_have_the_same_gpu(tmp_path):
 
 def test_who_finds_no_free_gpu_waits_and_gets_it_when_its_holder_is_killed(tmp_path):
     hold = "import sys, time; from auxseg.gpu_slots import acquire; from pathlib import Path;"
-    hold += "print(acquire(['7'], 1, Path(sys.argv[1])), flush=True); time.sleep(60)"
+    hold += "print(acquire(['7'], 1, Path(sys.argv[1]), ''), flush=True); time.sleep(60)"
     start = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     words = [sys.executable, "-c", hold, str(tmp_path)]
     first = subprocess.Popen(words, **start)
@@ -90,8 +90,9 @@ def test_who_finds_no_free_gpu_waits_and_gets_it_when_its_holder_is_killed(tmp_p
 def see_gpus(monkeypatch, folder: Path, ids: str) -> None:
     """Be a process that may use these GPUs and holds none yet."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ids)
-    monkeypatch.delenv("AUXSEG_HELD_GPUS", raising=False)
-    monkeypatch.setattr(gpu_slots, "lock_folder", lambda: folder)
+    monkeypatch.setenv("AUXSEG_GPU_HOLDER", "")  # set, so that it is put back
+    monkeypatch.setattr(gpu_slots, "_PLACE", folder)
+    monkeypatch.setattr(gpu_slots, "_files", [])
 
 
 def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
@@ -100,7 +101,8 @@ def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
     gpu_slots.take_gpus(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
 
-    gpu_slots.take_gpus(1)  # those that it starts do not ask again
+    gpu_slots._files.clear()  # those that it starts do not ask again
+    gpu_slots.take_gpus(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
 
 
@@ -114,7 +116,7 @@ def test_without_as_many_gpus_nothing_is_taken(tmp_path, monkeypatch):
 
 
 def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(gpu_slots.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpu_slots, "_PLACE", tmp_path)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     workstation = gpu_slots.lock_folder()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -122,3 +124,103 @@ def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "8")
 
     assert len({workstation, first, gpu_slots.lock_folder()}) == 3
+
+
+# Takes a GPU for each process of its training, says so, and has it until all did and may end.
+RANK = """
+import os, subprocess, sys, time
+from pathlib import Path
+from auxseg import gpu_slots
+
+place, count = Path(sys.argv[1]), int(sys.argv[2])
+gpu_slots._PLACE = place
+gpu_slots.take_gpus(count)
+rank = os.environ.get("LOCAL_RANK", "0")
+if rank == "0" and "LOCAL_WORLD_SIZE" not in os.environ:
+    for number in range(1, count):
+        subprocess.Popen([sys.executable, *sys.argv], env=os.environ | {"LOCAL_RANK": str(number)})
+place.joinpath(f"{sys.argv[3]}.{rank}").write_text(
+    f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}"
+)
+while not place.joinpath("end").exists() or len(list(place.glob(f"{sys.argv[3]}.?"))) < count:
+    time.sleep(0.02)
+"""
+FABRIC = [sys.executable]  # whose first process starts the others
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def training(start: list[str], place: Path, name: str, ids: str) -> subprocess.Popen:
+    """A training in two processes, of no more than what it holds."""
+    script = place / "rank.py"
+    script.write_text(RANK)
+    named = {"CUDA_VISIBLE_DEVICES": ids, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*start, script, place, "2", name], env=os.environ | named)
+
+
+def held(place: Path, *names: str) -> list[list[str]]:
+    """Process and GPUs of every rank that came so far: two a training."""
+    files = sorted(file for name in names for file in place.glob(f"{name}.?"))
+    return [words for file in files if len(words := file.read_text().split()) == 2]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where trainings meet; all have ended with the test."""
+    yield tmp_path
+    (tmp_path / "end").touch()
+
+
+def until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def free(place: Path, ids: str) -> list[str]:
+    """Those that nobody holds."""
+    folder = place / f"auxseg-gpus-{os.getuid()}"
+    ask = "import sys; from pathlib import Path; from auxseg.gpu_slots import acquire;"
+    ask += "print(acquire([sys.argv[1]], 1, Path(sys.argv[2]), ''))"
+    found = []
+    for name in ids.split(","):
+        words = [sys.executable, "-c", ask, name, str(folder)]
+        try:
+            subprocess.run(words, cwd=ROOT, timeout=1.5, capture_output=True, check=True)
+            found.append(name)
+        except subprocess.TimeoutExpired:
+            pass
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", [FABRIC, TORCHRUN], ids=["fabric", "torchrun"])
+def test_a_gpu_is_taken_as_long_as_its_own_process_of_a_training_lives(place, start):
+    first = training(start, place, "first", "4,5,6")
+    until(lambda: len(held(place, "first")) == 2)
+    (leader, seen), (other, also) = held(place, "first")
+    assert seen == also == "4,5"
+
+    first.kill()
+    if str(first.pid) != leader:
+        os.kill(int(leader), signal.SIGKILL)
+    first.wait()
+
+    assert free(place, "4,5,6") == ["4", "6"]
+    os.kill(int(other), signal.SIGKILL)
+    assert free(place, "5") == ["5"]
+
+
+@pytest.mark.slow
+def test_trainings_under_torchrun_wait_for_one_another_as_wholes(place):
+    both = {name: training(TORCHRUN, place, name, "4,5,6") for name in ("one", "two")}
+    until(lambda: len(held(place, "one", "two")) == 2)
+    time.sleep(1)
+
+    first = held(place, "one") or held(place, "two")
+    assert [gpus for _, gpus in first] == ["4,5", "4,5"]
+    assert len(held(place, "one", "two")) == 2
+
+    (place / "end").touch()
+    assert [process.wait(60) for process in both.values()] == [0, 0]
+    assert len(held(place, "one", "two")) == 4
