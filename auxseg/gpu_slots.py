@@ -5,19 +5,26 @@ the process. Who finds no free GPU waits. Of a training in several processes the
 for each, and every other joins in the lock of its own: none is free before its last user has ended.
 
 A scheduler that gives each job GPUs of its own, by CUDA_VISIBLE_DEVICES, is obeyed: the locks are
-of those."""
+of those. They are of names: a GPU that one process knows by its number and another by its UUID is
+two to them, so a user's processes should name GPUs in one way.
+"""
 
 import contextlib
 import fcntl
 import os
+import pwd
+import socket
+import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
+
+from auxseg.errors import UserError
 
 _WAIT = 0.5  # seconds between two looks
-_PLACE = Path(tempfile.gettempdir())
+_PLACE = Path("/tmp")  # not TMPDIR, which may differ between a user's shells
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _HOLDER = "AUXSEG_GPU_HOLDER"  # told to the processes that this one starts
 _files: list[int] = []
@@ -57,7 +64,8 @@ def _training() -> str:
 def visible_gpus() -> list[str]:
     """The names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
     if (named := os.environ.get(_VISIBLE)) is not None:
-        return [name for name in named.split(",") if name and name != "-1"]
+        names = (name.strip() for name in named.split(","))
+        return [name for name in names if name and name != "-1"]
     import torch  # here, as it takes seconds to load
 
     return [str(number) for number in range(torch.cuda.device_count())]
@@ -67,13 +75,30 @@ def lock_folder() -> Path:
     """Where a user's locks on this machine are; within a job of Slurm the job's own.
 
     Slurm has already given a job its GPUs, and each may find them named 0.
+
+    Raises:
+        UserError: something else is in its place.
     """
     name = f"auxseg-gpus-{os.getuid()}"
     if (job := os.environ.get("SLURM_JOB_ID")) is not None:
         name += f"-{job}"
     folder = _PLACE / name
-    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UserError(
+            f"{folder}: belongs to {_user(found.st_uid)} and is not a folder of yours, where the "
+            f"locks of GPUs would be; remove it, or let its owner do so."
+        )
     return folder
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def acquire(ids: Sequence[str], count: int, folder: Path, holder: str) -> list[str]:
@@ -161,7 +186,7 @@ def _wait_for(look: Callable[[], list[str] | None], folder: Path, words: str) ->
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from looking: the system cannot turn one kind of lock into another."""
-    path = folder / "all.lock"
+    path = folder / f"{socket.gethostname()}.lock"
     file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -171,7 +196,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _lock_path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.lock"
+    """The file of a GPU's lock: its own on each machine, as some share their /tmp."""
+    return folder / f"{socket.gethostname()}-{quote(name, safe='')}.lock"
 
 
 def _lock(folder: Path, name: str, kind: int) -> int | None:

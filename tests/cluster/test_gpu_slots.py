@@ -1,8 +1,11 @@
 """Eight processes on three GPUs (names alone: no GPU is needed), killed now and then."""
 
 import os
+import pwd
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from auxseg import gpu_slots
+from auxseg.errors import UserError
 from tests.processes import ROOT
 
 IDS = ("0", "1", "GPU-5ac3")
@@ -224,3 +228,59 @@ def test_trainings_under_torchrun_wait_for_one_another_as_wholes(place):
     (place / "end").touch()
     assert [process.wait(60) for process in both.values()] == [0, 0]
     assert len(held(place, "one", "two")) == 4
+
+
+LOCK = "import os; from auxseg.gpu_slots import take_gpus; take_gpus(1);"
+LOCK += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
+
+
+def locking(ids: str, **environment: str) -> subprocess.Popen:
+    """A process that takes a GPU in the place of a Slurm job that nobody else has."""
+    named = {"CUDA_VISIBLE_DEVICES": ids, "SLURM_JOB_ID": f"test{os.getpid()}", **environment}
+    kept = {name: value for name, value in os.environ.items() if name != "AUXSEG_GPU_HOLDER"}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    words = [sys.executable, "-c", LOCK]
+    return subprocess.Popen(words, cwd=ROOT, env=kept | named, text=True, **pipes)
+
+
+@pytest.fixture
+def job_folder():
+    folder = Path(f"/tmp/auxseg-gpus-{os.getuid()}-test{os.getpid()}")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("ids", ["0, 1", "MIG-GPU-5ac3/1/2, MIG-GPU-5ac3/2/2"])
+def test_processes_with_temporary_folders_of_their_own_meet(tmp_path, job_folder, ids):
+    first = locking(ids, TMPDIR=str(tmp_path))
+    assert first.stdout.readline().strip() == ids.split(", ")[0]
+
+    second = locking(ids.replace(", ", ","))
+    assert second.stdout.readline().strip() == ids.split(", ")[1]
+
+    assert all(socket.gethostname() in file.name for file in job_folder.iterdir())
+    for process in (first, second):
+        process.communicate("\n")
+
+
+def test_a_file_in_the_place_of_the_locks_is_told(tmp_path, monkeypatch):
+    see_gpus(monkeypatch, tmp_path, "0")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    place = tmp_path / f"auxseg-gpus-{os.getuid()}"
+    place.touch()
+    owner = pwd.getpwuid(os.getuid()).pw_name
+
+    with pytest.raises(UserError, match=rf"{place}: belongs to {owner} and is not a folder"):
+        gpu_slots.take_gpus(1)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a folder to another user")
+def test_a_folder_of_another_user_is_told(tmp_path, monkeypatch):
+    see_gpus(monkeypatch, tmp_path, "0")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    place = tmp_path / f"auxseg-gpus-{os.getuid()}"
+    place.mkdir()
+    os.chown(place, 54321, -1)
+
+    with pytest.raises(UserError, match=rf"{place}: belongs to user 54321 .* let its owner"):
+        gpu_slots.take_gpus(1)
