@@ -75,7 +75,7 @@ def fit(
 
     Raises:
         UserError: a loss became NaN or infinite; says which, and in which step.
-        Stopped: the process was told to end; the checkpoint is written.
+        Stopped: the process was told to end, the checkpoint is written, and all know; in the first.
     """
     learner = Learner(network, losses_of, options, runtime)
     on_cpu = learner.fabric.device.type == "cpu"
@@ -97,7 +97,10 @@ def fit(
                 log.add({"epoch": epoch, "step": step, **losses})
                 if signal := learner.any_of(stopped() or 0):
                     log.save()
-                    raise Stopped(signal, f"after step {log.done} of {log.steps}")
+                    learner.fabric.barrier()
+                    if learner.fabric.is_global_zero:
+                        raise Stopped(signal, f"after step {log.done} of {log.steps}")
+                    return False  # no failure: for one Fabric kills the first
             log.end_epoch(what, batch)
     learner.finish()
     if learner.fabric.is_global_zero:
