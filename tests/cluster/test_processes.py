@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,7 +19,7 @@ from auxseg.nn.network import Classifier
 from auxseg.nn.weights import save_weights
 from auxseg.runtime import Runtime
 from auxseg.stages import cam, seed
-from tests.processes import ROOT, auxseg, finished
+from tests.processes import ROOT, auxseg, finished, left_behind
 
 pytestmark = pytest.mark.slow
 
@@ -197,3 +198,14 @@ def test_a_slow_disk_costs_processes_told_to_end_no_checkpoint(run, tmp_path):
 
     assert process.returncode == 128 + signal.SIGTERM, words
     assert (tmp_path / "checkpoint.pt").stat().st_mtime_ns > before
+
+
+def test_processes_end_with_a_first_that_was_killed_as_it_started_them(run, tmp_path):
+    command = classify(run, tmp_path, "--devices", 2, schedule=", epochs: 6000")
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    while not psutil.Process(process.pid).children() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+    assert not left_behind(tmp_path, 30)
