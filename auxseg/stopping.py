@@ -10,6 +10,7 @@ from multiprocessing import parent_process
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAUNCHER = "AUXSEG_LAUNCHER"  # told to the processes that this one starts
 
 
 class Stopped(BaseException):
@@ -75,8 +76,18 @@ def put_off_stop() -> Iterator[Callable[[], int | None]]:
 
 
 def end_with_launcher() -> None:
-    """In a process that another started as a command: end when that one ends."""
-    launcher = os.getppid()
+    """In a process of a training: end when the one that started it ends.
+
+    That is torchrun, or Fabric's first. To be called before the first starts the others: these
+    learn its number from it, as one that finds its parent dead cannot tell whose child it was.
+    """
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        launcher = os.getppid()
+    elif int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        os.environ[_LAUNCHER] = str(os.getpid())
+        return
+    else:
+        launcher = int(os.environ[_LAUNCHER])
 
     def wait() -> None:
         while os.getppid() == launcher:

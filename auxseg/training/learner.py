@@ -45,11 +45,10 @@ class Learner:
         options: TrainingOptions,
         runtime: Runtime,
     ) -> None:
+        end_with_launcher()
         self.fabric = make_fabric(runtime, options.precision)
         self.fabric.launch()  # the other processes, each from the command's start
         torch.set_num_threads(max(1, runtime.threads // self.fabric.world_size))
-        if not self.fabric.is_global_zero:
-            end_with_launcher()
         if options.batch_size % self.fabric.world_size:
             raise UserError(
                 f"batch_size: {options.batch_size} images cannot be shared by "

@@ -75,12 +75,11 @@ def fit(
 
     Raises:
         UserError: a loss became NaN or infinite; says which, and in which step.
-        Stopped: the process was told to end; the checkpoint is written.
+        Stopped: the process was told to end, the checkpoint is written, and all know; in the first.
     """
     learner = Learner(network, losses_of, options, runtime)
-    on_cpu = learner.fabric.device.type == "cpu"
-    workers = 0 if on_cpu else min(8, max(1, runtime.threads - 1))
     share = (learner.fabric.global_rank, learner.fabric.world_size)
+    workers = loader_workers(learner.fabric.device.type, runtime.threads, share[1])
     loader, sampler = batches(dataset, options.batch_size, workers, *share)
     a_epoch = len(loader)
     log = TrainingLog(learner, fingerprint, paths, steps=a_epoch * options.epochs)
@@ -97,12 +96,26 @@ def fit(
                 log.add({"epoch": epoch, "step": step, **losses})
                 if signal := learner.any_of(stopped() or 0):
                     log.save()
-                    raise Stopped(signal, f"after step {log.done} of {log.steps}")
+                    learner.fabric.barrier()
+                    if learner.fabric.is_global_zero:
+                        raise Stopped(signal, f"after step {log.done} of {log.steps}")
+                    return False  # no failure: for one Fabric kills the first
             log.end_epoch(what, batch)
     learner.finish()
     if learner.fabric.is_global_zero:
         write_atomically(paths.history, pd.DataFrame(log.rows).to_csv(index=False).encode())
     return learner.fabric.is_global_zero
+
+
+def loader_workers(device: str, threads: int, processes: int) -> int:
+    """How many processes make the crops for one of a training's; none where it needs its cores.
+
+    Args:
+        device: type of the one that the network is on.
+        threads: of the whole training.
+        processes: that share them.
+    """
+    return 0 if device == "cpu" else min(8, max(1, threads // processes - 1))
 
 
 class TrainingLog:

@@ -1,8 +1,11 @@
 """Eight processes on three GPUs (names alone: no GPU is needed), killed now and then."""
 
 import os
+import pwd
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from auxseg import gpu_slots
+from auxseg.errors import UserError
 from tests.processes import ROOT
 
 IDS = ("0", "1", "GPU-5ac3")
@@ -28,7 +32,7 @@ def alive(pid):
 
 folder, seed, ids = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 count = 1 + (random.Random(seed).random() < 0.2)
-for name in acquire(ids, count, folder):
+for name in acquire(ids, count, folder, seed):
     mark = folder / f"{name}.holder"
     holder = mark.read_text() if mark.exists() else ""
     if holder and alive(holder):
@@ -73,7 +77,7 @@ def test_no_two_processes_ever_have_the_same_gpu(tmp_path):
 
 def test_who_finds_no_free_gpu_waits_and_gets_it_when_its_holder_is_killed(tmp_path):
     hold = "import sys, time; from auxseg.gpu_slots import acquire; from pathlib import Path;"
-    hold += "print(acquire(['7'], 1, Path(sys.argv[1])), flush=True); time.sleep(60)"
+    hold += "print(acquire(['7'], 1, Path(sys.argv[1]), ''), flush=True); time.sleep(60)"
     start = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     words = [sys.executable, "-c", hold, str(tmp_path)]
     first = subprocess.Popen(words, **start)
@@ -90,8 +94,9 @@ def test_who_finds_no_free_gpu_waits_and_gets_it_when_its_holder_is_killed(tmp_p
 def see_gpus(monkeypatch, folder: Path, ids: str) -> None:
     """Be a process that may use these GPUs and holds none yet."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ids)
-    monkeypatch.delenv("AUXSEG_HELD_GPUS", raising=False)
-    monkeypatch.setattr(gpu_slots, "lock_folder", lambda: folder)
+    monkeypatch.setenv("AUXSEG_GPU_HOLDER", "")  # set, so that it is put back
+    monkeypatch.setattr(gpu_slots, "_PLACE", folder)
+    monkeypatch.setattr(gpu_slots, "_files", [])
 
 
 def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
@@ -100,7 +105,8 @@ def test_a_process_sees_only_what_it_holds(tmp_path, monkeypatch):
     gpu_slots.take_gpus(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
 
-    gpu_slots.take_gpus(1)  # those that it starts do not ask again
+    gpu_slots._files.clear()  # those that it starts do not ask again
+    gpu_slots.take_gpus(1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
 
 
@@ -114,7 +120,7 @@ def test_without_as_many_gpus_nothing_is_taken(tmp_path, monkeypatch):
 
 
 def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(gpu_slots.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpu_slots, "_PLACE", tmp_path)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     workstation = gpu_slots.lock_folder()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -122,3 +128,159 @@ def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "8")
 
     assert len({workstation, first, gpu_slots.lock_folder()}) == 3
+
+
+# Takes a GPU for each process of its training, says so, and has it until all did and may end.
+RANK = """
+import os, subprocess, sys, time
+from pathlib import Path
+from auxseg import gpu_slots
+
+place, count = Path(sys.argv[1]), int(sys.argv[2])
+gpu_slots._PLACE = place
+gpu_slots.take_gpus(count)
+rank = os.environ.get("LOCAL_RANK", "0")
+if rank == "0" and "LOCAL_WORLD_SIZE" not in os.environ:
+    for number in range(1, count):
+        subprocess.Popen([sys.executable, *sys.argv], env=os.environ | {"LOCAL_RANK": str(number)})
+place.joinpath(f"{sys.argv[3]}.{rank}").write_text(
+    f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}"
+)
+while not place.joinpath("end").exists() or len(list(place.glob(f"{sys.argv[3]}.?"))) < count:
+    time.sleep(0.02)
+"""
+FABRIC = [sys.executable]  # whose first process starts the others
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def training(start: list[str], place: Path, name: str, ids: str) -> subprocess.Popen:
+    """A training in two processes, of no more than what it holds."""
+    script = place / "rank.py"
+    script.write_text(RANK)
+    named = {"CUDA_VISIBLE_DEVICES": ids, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*start, script, place, "2", name], env=os.environ | named)
+
+
+def held(place: Path, *names: str) -> list[list[str]]:
+    """Process and GPUs of every rank that came so far: two a training."""
+    files = sorted(file for name in names for file in place.glob(f"{name}.?"))
+    return [words for file in files if len(words := file.read_text().split()) == 2]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where trainings meet; all have ended with the test."""
+    yield tmp_path
+    (tmp_path / "end").touch()
+
+
+def until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def free(place: Path, ids: str) -> list[str]:
+    """Those that nobody holds."""
+    folder = place / f"auxseg-gpus-{os.getuid()}"
+    ask = "import sys; from pathlib import Path; from auxseg.gpu_slots import acquire;"
+    ask += "print(acquire([sys.argv[1]], 1, Path(sys.argv[2]), ''))"
+    found = []
+    for name in ids.split(","):
+        words = [sys.executable, "-c", ask, name, str(folder)]
+        try:
+            subprocess.run(words, cwd=ROOT, timeout=1.5, capture_output=True, check=True)
+            found.append(name)
+        except subprocess.TimeoutExpired:
+            pass
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", [FABRIC, TORCHRUN], ids=["fabric", "torchrun"])
+def test_a_gpu_is_taken_as_long_as_its_own_process_of_a_training_lives(place, start):
+    first = training(start, place, "first", "4,5,6")
+    until(lambda: len(held(place, "first")) == 2)
+    (leader, seen), (other, also) = held(place, "first")
+    assert seen == also == "4,5"
+
+    first.kill()
+    if str(first.pid) != leader:
+        os.kill(int(leader), signal.SIGKILL)
+    first.wait()
+
+    assert free(place, "4,5,6") == ["4", "6"]
+    os.kill(int(other), signal.SIGKILL)
+    assert free(place, "5") == ["5"]
+
+
+@pytest.mark.slow
+def test_trainings_under_torchrun_wait_for_one_another_as_wholes(place):
+    both = {name: training(TORCHRUN, place, name, "4,5,6") for name in ("one", "two")}
+    until(lambda: len(held(place, "one", "two")) == 2)
+    time.sleep(1)
+
+    first = held(place, "one") or held(place, "two")
+    assert [gpus for _, gpus in first] == ["4,5", "4,5"]
+    assert len(held(place, "one", "two")) == 2
+
+    (place / "end").touch()
+    assert [process.wait(60) for process in both.values()] == [0, 0]
+    assert len(held(place, "one", "two")) == 4
+
+
+LOCK = "import os; from auxseg.gpu_slots import take_gpus; take_gpus(1);"
+LOCK += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
+
+
+def locking(ids: str, **environment: str) -> subprocess.Popen:
+    """A process that takes a GPU in the place of a Slurm job that nobody else has."""
+    named = {"CUDA_VISIBLE_DEVICES": ids, "SLURM_JOB_ID": f"test{os.getpid()}", **environment}
+    kept = {name: value for name, value in os.environ.items() if name != "AUXSEG_GPU_HOLDER"}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    words = [sys.executable, "-c", LOCK]
+    return subprocess.Popen(words, cwd=ROOT, env=kept | named, text=True, **pipes)
+
+
+@pytest.fixture
+def job_folder():
+    folder = Path(f"/tmp/auxseg-gpus-{os.getuid()}-test{os.getpid()}")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("ids", ["0, 1", "MIG-GPU-5ac3/1/2, MIG-GPU-5ac3/2/2"])
+def test_processes_with_temporary_folders_of_their_own_meet(tmp_path, job_folder, ids):
+    first = locking(ids, TMPDIR=str(tmp_path))
+    assert first.stdout.readline().strip() == ids.split(", ")[0]
+
+    second = locking(ids.replace(", ", ","))
+    assert second.stdout.readline().strip() == ids.split(", ")[1]
+
+    assert all(socket.gethostname() in file.name for file in job_folder.iterdir())
+    for process in (first, second):
+        process.communicate("\n")
+
+
+def test_a_file_in_the_place_of_the_locks_is_told(tmp_path, monkeypatch):
+    see_gpus(monkeypatch, tmp_path, "0")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    place = tmp_path / f"auxseg-gpus-{os.getuid()}"
+    place.touch()
+    owner = pwd.getpwuid(os.getuid()).pw_name
+
+    with pytest.raises(UserError, match=rf"{place}: belongs to {owner} and is not a folder"):
+        gpu_slots.take_gpus(1)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a folder to another user")
+def test_a_folder_of_another_user_is_told(tmp_path, monkeypatch):
+    see_gpus(monkeypatch, tmp_path, "0")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    place = tmp_path / f"auxseg-gpus-{os.getuid()}"
+    place.mkdir()
+    os.chown(place, 54321, -1)
+
+    with pytest.raises(UserError, match=rf"{place}: belongs to user 54321 .* let its owner"):
+        gpu_slots.take_gpus(1)

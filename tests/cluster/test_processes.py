@@ -1,5 +1,6 @@
 """Training in several processes: the same batches, the same losses, the same network."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -17,7 +19,7 @@ from auxseg.nn.network import Classifier
 from auxseg.nn.weights import save_weights
 from auxseg.runtime import Runtime
 from auxseg.stages import cam, seed
-from tests.processes import auxseg, finished
+from tests.processes import ROOT, auxseg, finished, left_behind
 
 pytestmark = pytest.mark.slow
 
@@ -109,8 +111,9 @@ def test_torchrun_may_start_the_processes(run, tmp_path):
     alone = outcome(classify(run, tmp_path / "1"), tmp_path / "1")
     command = classify(run, tmp_path / "n")
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = command[command.index("auxseg.cli") + 1 :]
 
-    shared = outcome([*start, *command[1:]], tmp_path / "n")
+    shared = outcome([*start, "-m", "auxseg", *words], tmp_path / "n")
 
     assert_alike(alone, shared)
 
@@ -164,3 +167,46 @@ def test_processes_told_to_end_go_on_with_the_same(run, tmp_path):
     again = outcome(command, cut)
     assert whole[0].equals(again[0])
     assert all(torch.equal(value, again[1][name]) for name, value in whole[1].items())
+
+
+# Found by Python at its start: writing to disk takes seconds once a file says so.
+SLOW_DISK = """
+import os, time
+from pathlib import Path
+written = os.fsync
+def slowly(descriptor):
+    if Path("slow").exists():
+        time.sleep(6)
+    written(descriptor)
+os.fsync = slowly
+"""
+
+
+def test_a_slow_disk_costs_processes_told_to_end_no_checkpoint(run, tmp_path):
+    """Fabric looks every five seconds whether a process has ended, and then kills all others."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW_DISK)
+    paths = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = classify(run, tmp_path, "--devices", 2, schedule=", epochs: 6000")
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | paths, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None:
+        time.sleep(0.02)
+    (tmp_path / "slow").touch()
+    before = (tmp_path / "checkpoint.pt").stat().st_mtime_ns
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate(timeout=90)
+
+    assert process.returncode == 128 + signal.SIGTERM, words
+    assert (tmp_path / "checkpoint.pt").stat().st_mtime_ns > before
+
+
+def test_processes_end_with_a_first_that_was_killed_as_it_started_them(run, tmp_path):
+    command = classify(run, tmp_path, "--devices", 2, schedule=", epochs: 6000")
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    while not psutil.Process(process.pid).children() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+    assert not left_behind(tmp_path, 30)

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import h5py
 import pytest
 
@@ -140,6 +142,17 @@ def test_a_cluster_is_asked_for_what_the_page_says():
 
     assert told == {name: asked[name] for name in told}
     assert asked.keys() - told.keys() == {"ablation", "submission"}
+
+
+def test_a_training_over_several_nodes_is_told_with_options_that_there_are():
+    (script,) = re.findall(r"```bash\n(.*?)```", PAGES["cluster.md"], flags=re.DOTALL)
+    words = shlex.split(script.partition("-m auxseg train")[2].replace("\\\n", ""))
+    command = cli.get_command(click.Context(cli), "train")
+
+    read = command.make_context("train", words).params
+
+    assert read["threads"] == 32
+    assert all(str(read[name]).startswith("results/voc12/") for name in ("index", "weights"))
 
 
 def test_measured_figures_stand_in_the_page_that_a_row_names():

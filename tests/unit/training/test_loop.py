@@ -18,7 +18,7 @@ from auxseg.runtime import Runtime
 from auxseg.stopping import Stopped
 from auxseg.training import loop
 from auxseg.training.learner import moving_average, parameter_groups, refuse_nan, set_rate
-from auxseg.training.loop import Paths, fit
+from auxseg.training.loop import Paths, fit, loader_workers
 from auxseg.training.losses import classification_loss
 from auxseg.training.samples import CropDataset
 from tests.damage import with_a_flipped_bit
@@ -297,3 +297,10 @@ def test_weights_that_are_not_finite_are_never_the_end(photos, tmp_path):
             runtime=Runtime(1),
         )
     assert not (tmp_path / "history.csv").exists()
+
+
+def test_processes_of_a_training_share_the_cores_for_workers():
+    assert loader_workers("cuda", threads=16, processes=1) == 8
+    assert loader_workers("cuda", threads=16, processes=4) == 3
+    assert loader_workers("cuda", threads=2, processes=4) == 1
+    assert loader_workers("cpu", threads=16, processes=1) == 0
