@@ -13,7 +13,7 @@ from auxseg.report.figures import read_figures
 from auxseg.report.origins import known_origins
 from auxseg.report.provenance import Origin, supervision
 from auxseg.report.tables import markdown, percent, with_variants
-from auxseg.store import MapReader, file_digest, open_artifact
+from auxseg.store import MapReader, artifact_attributes, file_digest
 
 INPUT = (
     "image: (1, 3, H, W) uint8 RGB, upright, both sides at least 32 pixels; scale photographs "
@@ -111,7 +111,7 @@ def _metrics(folder: Path, weights: str) -> list[dict[str, str]]:
     figures, predictions = folder / "metrics.csv", folder / "predictions.h5"
     try:
         table = with_variants(read_figures(figures))
-        made_by = _inputs(predictions).get("weights")
+        made_by = json.loads(artifact_attributes(predictions)["inputs"]).get("weights")
     except UserError:
         return []
     if made_by != weights or figures.stat().st_mtime_ns < predictions.stat().st_mtime_ns:
@@ -153,10 +153,3 @@ def _holds_its_index(run: Path, description: Mapping[str, Any]) -> bool:
     with suppress(UserError):
         return file_digest(run / "index.h5") == description.get("inputs", {}).get("index")
     return False
-
-
-def _inputs(artifact: Path) -> dict[str, str]:
-    """The digests of what an artifact was made from, by name."""
-    file, attributes = open_artifact(artifact)
-    file.close()
-    return dict(json.loads(attributes["inputs"]))

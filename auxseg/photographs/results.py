@@ -47,14 +47,7 @@ def key_of(photograph: bytes, recipe: str) -> str:
 
 def key_in(mask: Path) -> str | None:
     """The key of a mask; None where there is none of ours, or its label was changed since."""
-    signed = _signed(mask)
-    if signed is None:
-        return None
-    key, digest = signed
-    try:
-        return key if _digest(read_values(mask)) == digest else None
-    except UserError:  # damaged, not corrected: ours, and to be made again
-        return key
+    return _key_and_label(mask)[0]
 
 
 def is_result(path: Path) -> bool:
@@ -76,20 +69,13 @@ def written_before(
     None where there is no such mask, it is of another photograph or recipe, it is damaged or was
     changed, or the overlay of the same making is missing.
     """
-    mask = folder / mask_name(name)
-    signed = _signed(mask)
-    if signed is None:
-        return None
-    key, digest = signed
-    if _key_in_overlay(folder / overlay_name(name)) != key:
+    key, label = _key_and_label(folder / mask_name(name))
+    if key is None or label is None or _key_in_overlay(folder / overlay_name(name)) != key:
         return None
     try:
-        if key_of(read_content(photograph), recipe) != key:
-            return None
-        label = read_values(mask)
+        return (label, key) if key_of(read_content(photograph), recipe) == key else None
     except UserError:
         return None
-    return (label, key) if _digest(label) == digest else None
 
 
 def write_result(
@@ -114,10 +100,16 @@ def write_result(
     write_atomically(folder / overlay_name(name), overlay)
 
 
-def _signed(mask: Path) -> tuple[str, str] | None:
-    """(key, digest of the label) that a mask carries; None where there is none of ours."""
+def _key_and_label(mask: Path) -> tuple[str | None, np.ndarray | None]:
+    """A mask of ours, unchanged; without a label where it is damaged, without either if no such."""
     key, _, digest = (png_text(mask, _KEYWORD) or "").partition(" ")
-    return (key, digest) if digest else None
+    if not digest:
+        return None, None
+    try:
+        label = read_values(mask)
+    except UserError:  # damaged, not corrected: ours, and to be made again
+        return key, None
+    return (key, label) if _digest(label) == digest else (None, None)
 
 
 def _key_in_overlay(overlay: Path) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.report.provenance import Origin
-from auxseg.store import MapReader, open_artifact
+from auxseg.store import MapReader, artifact_attributes
 
 _FILES = {
     "index": "index.h5",
@@ -59,7 +59,6 @@ def _origin_of(folder: Path, stage: str) -> Origin:
     path = folder / _FILES[stage]
     if path.suffix != ".h5":
         return Origin(stage, _FILES[stage], read_description(path).get("options", {}))
-    file, attributes = open_artifact(path)
-    file.close()
+    attributes = artifact_attributes(path)
     created = f"{attributes['created']}, auxseg {attributes['auxseg_version']}"
     return Origin(stage, _FILES[stage], json.loads(attributes["options"]), created)

@@ -95,11 +95,7 @@ def plot_pseudo_labels(table: pd.DataFrame) -> bytes | None:
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = _scored(table, "labels", _QUALITY)
-    if rows.empty:
-        return None
-    title = f"Pseudo labels against the true masks of {_scope(rows)}, %"
-    return _png(_round_measures(rows, _QUALITY, title, "labels of round"))
+    return _round_measures(table, "labels", _QUALITY, "Pseudo labels")
 
 
 def plot_saliency(table: pd.DataFrame) -> bytes | None:
@@ -108,11 +104,7 @@ def plot_saliency(table: pd.DataFrame) -> bytes | None:
     Args:
         table: all rounds' metrics, as text.
     """
-    rows = _scored(table, "saliency", _SALIENCY_QUALITY)
-    if rows.empty:
-        return None
-    title = f"Saliency against the true masks of {_scope(rows)}, %"
-    return _png(_round_measures(rows, _SALIENCY_QUALITY, title, "saliency of round"))
+    return _round_measures(table, "saliency", _SALIENCY_QUALITY, "Saliency")
 
 
 def plot_per_class(table: pd.DataFrame) -> bytes | None:
@@ -206,22 +198,26 @@ def _draw_loss(axis: Axes, history: pd.DataFrame, name: str, color: str) -> None
 
 
 def _round_measures(
-    rows: pd.DataFrame, measures: Mapping[str, tuple[str, str]], title: str, axis_title: str
-) -> Figure:
-    """A line a measure over rounds.
+    table: pd.DataFrame, subject: str, measures: Mapping[str, tuple[str, str]], words: str
+) -> bytes | None:
+    """A line a measure of a subject over rounds.
 
     Args:
-        rows: of one subject and split.
+        table: all rounds' metrics, as text.
+        subject: that is measured.
         measures: metric -> (its word, colour); those without rows are left out.
-        title: of the plot.
-        axis_title: of the axis of rounds.
+        words: for the subject, to begin the title with.
     """
+    rows = _scored(table, subject, measures)
+    if rows.empty:
+        return None
     series = {
         word: _by_round(rows[rows["metric"] == metric])
         for metric, (word, _) in measures.items()
         if (rows["metric"] == metric).any()
     }
-    return _round_lines(series, dict(measures.values()), title, axis_title)
+    title = f"{words} against the true masks of {_scope(rows)}, %"
+    return _png(_round_lines(series, dict(measures.values()), title, f"{subject} of round"))
 
 
 def _round_lines(

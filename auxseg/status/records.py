@@ -17,7 +17,7 @@ from typing import Any
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.description import read_description
 from auxseg.errors import UserError
-from auxseg.store import file_digest, open_artifact, read_table
+from auxseg.store import artifact_attributes, file_digest, read_table
 
 LARGEST_HASHED = 64 * 2**20  # bytes: a tenth of a second
 
@@ -101,8 +101,7 @@ def _read_record(path: Path) -> Record | None:
 
 
 def _artifact(path: Path, plain: Record) -> Record:
-    file, attributes = open_artifact(path)
-    file.close()
+    attributes = artifact_attributes(path)
     return Record(
         datetime.fromisoformat(attributes["created"]).astimezone(),
         plain.modified,

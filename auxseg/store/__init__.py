@@ -1,6 +1,6 @@
 """Artifacts: HDF5 files of maps and tables, atomic, resumable, and known by digests."""
 
-from auxseg.store.artifact import Header, file_digest, open_artifact, sha256
+from auxseg.store.artifact import Header, artifact_attributes, file_digest, open_artifact, sha256
 from auxseg.store.atomic import temporary_beside, write_atomically
 from auxseg.store.columns import read_table, write_table
 from auxseg.store.joining import join_shards
@@ -21,6 +21,7 @@ __all__ = [
     "MapReader",
     "MapWriter",
     "Shard",
+    "artifact_attributes",
     "file_digest",
     "join_shards",
     "maps_in_parts",

@@ -126,6 +126,17 @@ def open_artifact(path: Path) -> tuple[h5py.File, dict[str, Any]]:
     return file, attributes
 
 
+def artifact_attributes(path: Path) -> dict[str, Any]:
+    """What a whole artifact says of itself: its root attributes as plain Python.
+
+    Raises:
+        UserError: as of `open_artifact`.
+    """
+    file, attributes = open_artifact(path)
+    file.close()
+    return attributes
+
+
 def file_digest(path: Path) -> str:
     """An artifact's content digest, or the SHA-256 of any other file.
 
@@ -133,9 +144,7 @@ def file_digest(path: Path) -> str:
         UserError: an artifact that is none, or damaged.
     """
     if path.suffix == ".h5":
-        file, attributes = open_artifact(path)
-        file.close()
-        return str(attributes["content"])
+        return str(artifact_attributes(path)["content"])
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

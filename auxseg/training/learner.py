@@ -100,10 +100,7 @@ class Learner:
         try:
             values = self._backward(batch)
         except RuntimeError as error:
-            # By name, since to import dynamo takes seconds.
-            if options.compile and type(error).__module__.startswith(
-                ("torch._dynamo", "torch._inductor")
-            ):
+            if options.compile and type(error).__module__.startswith(_COMPILERS):
                 raise UserError(
                     f"compile: the network cannot be compiled here ({reason_of(error)}); set it to "
                     f"false, or install a C++ compiler."
