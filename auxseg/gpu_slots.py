@@ -4,6 +4,9 @@ A process holds a lock for each GPU it uses, as long as it lives: the system fre
 the process. Who finds no free GPU waits. Of a training in several processes the first takes a GPU
 for each, and every other joins in the lock of its own: none is free before its last user has ended.
 
+AUXSEG_PROCESSES_PER_GPU=4 gives every GPU four locks instead of one: small networks do not fill a
+large GPU, and their processes may share it.
+
 A scheduler that gives each job GPUs of its own, by CUDA_VISIBLE_DEVICES, is obeyed: the locks are
 of those. They are of names: a GPU that one process knows by its number and another by its UUID is
 two to them, so a user's processes should name GPUs in one way.
@@ -26,7 +29,9 @@ from auxseg.errors import UserError
 _WAIT = 0.5  # seconds between two looks
 _PLACE = Path("/tmp")  # not TMPDIR, which may differ between a user's shells
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+_SHARED_BY = "AUXSEG_PROCESSES_PER_GPU"
 _HOLDER = "AUXSEG_GPU_HOLDER"  # told to the processes that this one starts
+_SLOT = "+"  # between a GPU's name and the number of a slot of it but the first
 _files: list[int] = []
 
 
@@ -37,6 +42,9 @@ def take_gpus(count: int) -> None:
     asks for one then says so. To be called before the first use of CUDA.
 
     The processes of one training, which Fabric or torchrun started, all see the same.
+
+    Raises:
+        UserError: AUXSEG_PROCESSES_PER_GPU is no number from 1 on.
     """
     rank, holder = int(os.environ.get("LOCAL_RANK", 0)), os.environ.get(_HOLDER)
     if _files or (holder and rank == 0):
@@ -45,12 +53,28 @@ def take_gpus(count: int) -> None:
     if len(ids) < count:
         return
     holder = holder or _training()
+    slots = slots_of(ids)
     if rank == 0:
-        taken = acquire(ids, count, lock_folder(), holder)
+        taken = acquire(slots, count, lock_folder(), holder)
     else:
-        taken = join(ids, rank, lock_folder(), holder)
-    os.environ[_VISIBLE] = ",".join(taken)
+        taken = join(slots, rank, lock_folder(), holder)
+    os.environ[_VISIBLE] = ",".join(_gpu(slot) for slot in taken)
     os.environ[_HOLDER] = holder
+
+
+def slots_of(ids: Sequence[str]) -> list[str]:
+    """The names of the GPUs' slots: every GPU's first, then every GPU's second, and so on."""
+    given = os.environ.get(_SHARED_BY, "1")
+    if not given.isdecimal() or int(given) < 1:
+        raise UserError(
+            f"{_SHARED_BY}={given}: must be a number from 1 on; set it anew, or unset it."
+        )
+    further = range(2, int(given) + 1)
+    return [*ids, *(f"{gpu}{_SLOT}{number}" for number in further for gpu in ids)]
+
+
+def _gpu(slot: str) -> str:
+    return slot.partition(_SLOT)[0]
 
 
 def _training() -> str:
@@ -101,23 +125,27 @@ def _user(number: int) -> str:
         return f"user {number}"
 
 
-def acquire(ids: Sequence[str], count: int, folder: Path, holder: str) -> list[str]:
-    """Hold the locks of `count` of the ids until this process ends; waits until they are free.
+def acquire(slots: Sequence[str], count: int, folder: Path, holder: str) -> list[str]:
+    """Hold slots of `count` GPUs until this process ends; waits until they are free.
 
     All at once or none, so that no two processes wait for one another.
 
     Args:
-        ids: of GPUs.
-        count: of them.
+        slots: of GPUs, of which the first free ones are taken.
+        count: of GPUs, each with one slot.
         folder: of the locks.
         holder: by which those that `join` know the locks.
     """
 
     def look() -> list[str] | None:
         taken: dict[str, int] = {}
-        for name in ids:
-            if len(taken) < count and (file := _lock(folder, name, fcntl.LOCK_EX)) is not None:
-                taken[name] = file
+        for slot in slots:
+            if len(taken) == count:
+                break
+            if _gpu(slot) in map(_gpu, taken):
+                continue
+            if (file := _lock(folder, slot, fcntl.LOCK_EX)) is not None:
+                taken[slot] = file
         if len(taken) < count:
             for file in taken.values():
                 os.close(file)
@@ -129,14 +157,15 @@ def acquire(ids: Sequence[str], count: int, folder: Path, holder: str) -> list[s
         _files.extend(taken.values())
         return list(taken)
 
-    return _wait_for(look, folder, f"waits for {count} of {len(ids)} GPUs to be free")
+    gpus = len({_gpu(slot) for slot in slots})
+    return _wait_for(look, folder, f"waits for {count} of {gpus} GPUs to be free")
 
 
-def join(ids: Sequence[str], rank: int, folder: Path, holder: str) -> list[str]:
-    """Hold the lock of the rank-th GPU of those that `holder` has; waits until it has them.
+def join(slots: Sequence[str], rank: int, folder: Path, holder: str) -> list[str]:
+    """Hold the rank-th slot of those that `holder` has; waits until it has them.
 
     Args:
-        ids: of GPUs, the holder's among them.
+        slots: of GPUs, the holder's among them.
         rank: of this process, from 1 on.
         folder: of the locks.
         holder: as given to `acquire`.
@@ -146,7 +175,7 @@ def join(ids: Sequence[str], rank: int, folder: Path, holder: str) -> list[str]:
     """
 
     def look() -> list[str] | None:
-        for name in ids:
+        for name in slots:
             free = _lock(folder, name, fcntl.LOCK_EX)
             if free is not None:  # what stands in it is of one that ended
                 os.close(free)
@@ -196,7 +225,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _lock_path(folder: Path, name: str) -> Path:
-    """The file of a GPU's lock: its own on each machine, as some share their /tmp."""
+    """The file of a slot's lock: its own on each machine, as some share their /tmp."""
     return folder / f"{socket.gethostname()}-{quote(name, safe='')}.lock"
 
 

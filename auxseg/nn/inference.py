@@ -10,6 +10,7 @@ from torch import Tensor
 
 from auxseg.nn.backbones import Backbone
 from auxseg.nn.network import AuxSegNet, Outputs, normalise
+from auxseg.nn.resize import resize_bilinear
 
 _SMALLEST_SIDE = 32
 
@@ -49,7 +50,7 @@ def average_maps(
         pair = torch.cat((scaled, scaled.flip(3))) if flip else scaled
         with _precision_of(precision, device):
             found = maps_of(pair)
-        maps = activation(_resize(found.float(), size))  # (1 or 2, K, height, width)
+        maps = activation(resize_bilinear(found.float(), size))  # (1 or 2, K, height, width)
         mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
         total = total + mean
     return torch.as_tensor(total / len(scales)).cpu().numpy()
@@ -160,7 +161,3 @@ def _rescale(pixels: Tensor, scale: float) -> Tensor:
     mode = "bicubic" if scale > 1 else "area"
     resized = F.interpolate(pixels.float(), size=(height, width), mode=mode)
     return resized.clamp(0, 255).round().to(torch.uint8)
-
-
-def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -13,6 +12,7 @@ from auxseg.config import TrainingOptions
 from auxseg.errors import UserError, reason_of
 from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
+from auxseg.nn.resize import resize_bilinear
 from auxseg.runtime import Runtime, make_fabric
 from auxseg.stopping import end_with_launcher
 from auxseg.training.losses import Counts, Losses, count_targets, total
@@ -166,7 +166,8 @@ class Learner:
         self._network.eval()
         pixels = normalise(images.to(self.fabric.device), self._network.backbone)
         logits = self._network(pixels).refined_segmentation
-        enlarged = F.interpolate(logits, size=images.shape[2:], mode="bilinear")
+        height, width = images.shape[2:]
+        enlarged = resize_bilinear(logits, (height, width))
         return enlarged.argmax(dim=1).to(torch.uint8).cpu()
 
     def state(self) -> dict[str, dict[str, Any]]:

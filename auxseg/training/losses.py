@@ -10,6 +10,7 @@ from torch import Tensor
 from auxseg.config import TrainJob
 from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.nn.network import Outputs
+from auxseg.nn.resize import resize_bilinear
 
 Losses = dict[str, Tensor]
 Counts = dict[str, Tensor]
@@ -98,8 +99,8 @@ def multi_task_losses(
 
 
 def _upsample(logits: Tensor, like: Tensor) -> Tensor:
-    size = like.shape[-2:]
-    return F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)
+    height, width = like.shape[-2:]
+    return resize_bilinear(logits.float(), (height, width))
 
 
 def total(losses: Losses) -> Tensor:

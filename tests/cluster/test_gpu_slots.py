@@ -263,6 +263,36 @@ def test_processes_with_temporary_folders_of_their_own_meet(tmp_path, job_folder
         process.communicate("\n")
 
 
+def test_processes_share_gpus_where_the_user_says_so_and_spread_first(job_folder):
+    seen, processes = [], []
+    for _ in range(4):
+        processes.append(locking("0,1", AUXSEG_PROCESSES_PER_GPU="2"))
+        seen.append(processes[-1].stdout.readline().strip())
+    processes.append(locking("0,1", AUXSEG_PROCESSES_PER_GPU="2"))
+    said = processes[-1].stderr.readline()
+    processes[1].communicate("\n")
+
+    assert seen == ["0", "1", "0", "1"]
+    assert said == "waits for 1 of 2 GPUs to be free\n"
+    assert processes[-1].stdout.readline() == "1\n"
+    for process in processes:
+        process.kill()
+
+
+def test_a_training_in_two_processes_takes_two_gpus_and_not_one_twice(tmp_path):
+    assert gpu_slots.acquire(["0", "1", "0+2", "1+2"], 2, tmp_path, "") == ["0", "1"]
+    assert gpu_slots.acquire(["0", "1", "0+2", "1+2"], 2, tmp_path, "") == ["0+2", "1+2"]
+
+
+@pytest.mark.parametrize("value", ["0", "two", ""])
+def test_a_share_that_is_no_number_is_told(tmp_path, monkeypatch, value):
+    see_gpus(monkeypatch, tmp_path, "0")
+    monkeypatch.setenv("AUXSEG_PROCESSES_PER_GPU", value)
+
+    with pytest.raises(UserError, match=f"AUXSEG_PROCESSES_PER_GPU={value}: must be a number"):
+        gpu_slots.take_gpus(1)
+
+
 def test_a_file_in_the_place_of_the_locks_is_told(tmp_path, monkeypatch):
     see_gpus(monkeypatch, tmp_path, "0")
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)

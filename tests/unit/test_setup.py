@@ -1,6 +1,8 @@
 """Files that repeat one another stay in step: lock, conda files, config.yaml, schema, its page."""
 
+import os
 import re
+import subprocess
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -145,3 +147,17 @@ def test_the_page_of_keys_tells_of_every_key_and_no_other():
     sections = {key.rpartition(".")[0] for key in keys}
 
     assert set(re.findall(r"^\| `([^`]+)`", page, flags=re.MULTILINE)) == keys - sections
+
+
+def test_a_set_up_that_was_interrupted_is_begun_anew_by_the_systems_python(tmp_path):
+    system = subprocess.check_output([ROOT / "envs/find-python"], cwd=tmp_path, text=True)
+    half_made = tmp_path / ".venv" / "bin"
+    half_made.mkdir(parents=True)
+    (half_made / "python3.11").symlink_to(system.strip())
+    path = {"PATH": f"{half_made}:{os.environ['PATH']}"}
+
+    found = subprocess.check_output(
+        [ROOT / "envs/find-python"], cwd=tmp_path, text=True, env=os.environ | path
+    )
+
+    assert found == system
