@@ -1,5 +1,6 @@
 """How a stage runs, none of which may change what it writes: threads, device, progress."""
 
+import logging
 import os
 import sys
 import time
@@ -68,6 +69,8 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
 
     from auxseg.gpu_slots import take_gpus
 
+    # It recommends a precision of matrix products, which would not give the same from the same.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     devices, nodes = runtime.devices, 1
     # Named, as within a Slurm job Fabric would else wait for processes that srun starts.
     launcher: LightningEnvironment | TorchElasticEnvironment = LightningEnvironment()

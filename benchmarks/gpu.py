@@ -31,7 +31,7 @@ from auxseg.training.learner import Learner
 from auxseg.training.losses import count_targets, multi_task_losses, total
 
 BACKBONES = {"resnet38d": 8, "tf_efficientnet_lite0": 16}  # and their output strides
-CLASSES, BATCH = 20, 8
+CLASSES, BATCHES = 20, (8, 32)
 SCALES = (0.75, 1.0, 1.25)
 PEAKS = {"H100": 989, "H200": 989, "A100": 312, "4090": 165}  # TFLOP/s in bfloat16, dense
 
@@ -50,16 +50,11 @@ def main() -> None:
     rows = []
     for backbone in arguments.backbone or BACKBONES:
         stride = BACKBONES.get(backbone, 16)
-        rows += [
-            row(
-                f"{backbone}, training", *training(backbone, stride, arguments.side, runtime), name
-            ),
-            row(
-                f"{backbone}, prediction",
-                *prediction(backbone, stride, arguments.side, device),
-                name,
-            ),
-        ]
+        for batch in BATCHES:
+            measured = training(backbone, stride, batch, arguments.side, runtime)
+            rows.append(row(f"{backbone}, training, batches of {batch}", *measured, name))
+        measured = prediction(backbone, stride, arguments.side, device)
+        rows.append(row(f"{backbone}, prediction", *measured, name))
     page = document(rows, name, arguments.side)
     arguments.page.write_text(page, encoding="utf-8")
     print(page)
@@ -73,15 +68,17 @@ def row(what: str, plain: float, ours: float, operations: float, name: str) -> l
     return [what, f"{plain:.3g}/s", f"{ours:.3g}/s", f"{ours / plain:.1f} x", f"{rate:.3g}{share}"]
 
 
-def training(backbone: str, stride: int, side: int, runtime: Runtime) -> tuple[float, float, float]:
+def training(
+    backbone: str, stride: int, size: int, side: int, runtime: Runtime
+) -> tuple[float, float, float]:
     """Images a second of both forms, and operations an image."""
-    options = TrainJob(batch_size=BATCH, crop_size=side, precision="bf16-mixed")
+    options = TrainJob(batch_size=size, crop_size=side, precision="bf16-mixed")
     learner = Learner(network_of(backbone, stride), losses_of, options, runtime)
     learner.train()
     device = learner.fabric.device
     plain = network_of(backbone, stride).to(device).train()
     optimiser = torch.optim.SGD(plain.parameters(), lr=1e-3, momentum=0.9)
-    batch = made_up_batch(side)
+    batch = made_up_batch(size, side)
 
     @as_most_code_runs()
     def plainly() -> None:
@@ -94,8 +91,8 @@ def training(backbone: str, stride: int, side: int, runtime: Runtime) -> tuple[f
     with FlopCounterMode(display=False) as counter:
         plainly()
     seconds = in_turns(plainly, lambda: learner.step(batch, 0.5, 0), wait=waiting_for(device))
-    rates = [BATCH / value for value in seconds]
-    return rates[0], rates[1], counter.get_total_flops() / BATCH
+    rates = [size / value for value in seconds]
+    return rates[0], rates[1], counter.get_total_flops() / size
 
 
 def prediction(
@@ -167,16 +164,16 @@ def network_of(backbone: str, stride: int) -> AuxSegNet:
     return build_network(backbone, CLASSES, output_stride=stride)
 
 
-def made_up_batch(side: int) -> dict[str, torch.Tensor]:
+def made_up_batch(size: int, side: int) -> dict[str, torch.Tensor]:
     """A batch as the loader gives it."""
     draw = np.random.default_rng(0)
-    grid = (BATCH, side, side)
+    grid = (size, side, side)
     return {
-        "image": torch.from_numpy(draw.integers(0, 256, (BATCH, 3, side, side), dtype=np.uint8)),
-        "classes": torch.from_numpy(draw.integers(0, 2, (BATCH, CLASSES)).astype(np.float32)),
+        "image": torch.from_numpy(draw.integers(0, 256, (size, 3, side, side), dtype=np.uint8)),
+        "classes": torch.from_numpy(draw.integers(0, 2, (size, CLASSES)).astype(np.float32)),
         "segmentation": torch.from_numpy(draw.integers(0, CLASSES + 1, grid, dtype=np.uint8)),
         "saliency": torch.from_numpy(draw.integers(0, 2, grid, dtype=np.uint8)),
-        "seed": torch.arange(BATCH),
+        "seed": torch.arange(size),
     }
 
 
@@ -194,7 +191,7 @@ def document(rows: list[list[str]], name: str, side: int) -> str:
 
 `.venv/bin/python benchmarks/gpu.py` on {machine()}.
 
-Batches of {BATCH} crops of {side} pixels, with {CLASSES} classes; photographs of
+Crops of {side} pixels, with {CLASSES} classes; photographs of
 {int(1.5 * side)} x {int(1.15 * side)} pixels at three scales and mirrored. Medians of {ROUNDS}
 rounds in turns; the plain form in float32 (convolutions in TF32), channels first, image by image,
 by whatever algorithm is fastest; ours in bf16-mixed, channels last, the same from the same.

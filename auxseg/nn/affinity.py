@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-# What the rows of a block, and what becomes of them, may take, by the kind of device.
-BLOCK_BYTES = {"cpu": 64 * 2**20, "cuda": 1024 * 2**20}
+# What the rows of a block, and what becomes of them, may take: so many bytes, or of a GPU this
+# share of all its memory, not of what is free, as the size of blocks decides how gradients round.
+BLOCK_BYTES = {"cpu": 64 * 2**20}
+_SHARE_OF_GPU = 8
 _COPIES = 48  # of a block's rows that are alive at a time: a convolution pads their channels
 
 
@@ -120,6 +122,9 @@ class Affinity:
 
 
 def _budget(device: str) -> int:
+    if device == "cuda":
+        here = torch.cuda.current_device()
+        return torch.cuda.get_device_properties(here).total_memory // _SHARE_OF_GPU
     return BLOCK_BYTES.get(device, BLOCK_BYTES["cpu"])
 
 
