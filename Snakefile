@@ -26,7 +26,7 @@ pathvars:
 
 wildcard_constraints:
     round=r"0|[1-9]\d*",
-    variant=r"[a-z-]+",
+    variant=r"[a-z][a-z0-9-]*",
     seed=r"\d+",
     shard=r"[1-9]\d*",
     shards=r"[1-9]\d*",

@@ -182,6 +182,35 @@ def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, pag
     print(markdown(figures))
 
 
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    *("--network", "networks"),
+    type=(str, click.IntRange(1)),
+    multiple=True,
+    required=True,
+    help="Its name, and in how many rounds it has pseudo labels.",
+)
+@click.option("--seed", "seeds", type=int, multiple=True, required=True, help="Once a repetition.")
+@click.option("--table", type=click.Path(path_type=Path), required=True, help="The CSV to write.")
+@click.option("--page", type=click.Path(path_type=Path), required=True, help="The .md to write.")
+def changes(
+    folder: Path,
+    networks: tuple[tuple[str, int], ...],
+    seeds: tuple[int, ...],
+    table: Path,
+    page: Path,
+) -> None:
+    """Gather the figures in FOLDER of a run and its changes, as a table and as a page."""
+    from auxseg.ablation import changes_markdown, changes_table
+    from auxseg.store import write_atomically
+
+    figures = changes_table(folder, dict(networks), seeds)
+    write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
+    write_atomically(page, changes_markdown(figures).encode())
+    print(changes_markdown(figures))
+
+
 TOOLS = (
     new,
     download,
@@ -194,4 +223,5 @@ TOOLS = (
     submission,
     check_archive,
     ablation,
+    changes,
 )

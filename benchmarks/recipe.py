@@ -1,44 +1,49 @@
 """Which recipe? What each choice of the preset for voc-animals is worth.
 
-    .venv/bin/python benchmarks/recipe.py path/to/voc-animals
+    .venv/bin/python benchmarks/recipe.py path/to/voc-animals [--seeds 3]
 
-Every row changes the preset in one thing. It is judged on photographs that no other figure uses:
-400 of the list `train` that are in neither small list, so that nothing is chosen by `mini_val`.
-Writes benchmarks/recipe.md. Started again it goes on behind the last choice that it finished; the
-figures so far are in results/bench-recipe.json, to be deleted where the code has changed.
+Every row changes the preset in one thing (`ablation.changes`). It is judged on photographs that no
+other figure uses: 400 of the list `train` that are in neither small list, so that nothing is chosen
+by `mini_val`. Writes benchmarks/recipe.md. Started again it goes on where it stopped.
 """
 
 import argparse
-import json
 import random
 from pathlib import Path
 from typing import Any
 
-from measure import MULTISCALE, ROOT, machine, metrics, run_workflow
+import pandas as pd
+from measure import MULTISCALE, ROOT, machine, results, run_workflow
 
-from auxseg.report.tables import SINGLE_SCALE, markdown
+from auxseg.ablation.repeated import with_deviation
+from auxseg.report.tables import NOTHING, SINGLE_SCALE, markdown
 
 PRESET = "workflow/presets/voc-animals.yaml"
 RUN = "bench-recipe"
 HELD_OUT = 400
-# what is changed -> the keys that change it; those of refinement first, on one first training
+PUBLISHED_CRF = {"gaussian_compat": 3, "bilateral_srgb": 5, "bilateral_compat": 5}
+# what is changed -> the keys that change it
 CHOICES: dict[str, dict[str, Any]] = {
-    "the preset": {},
     "labels from propagated CAMs alone, as published": {"refine": {"labels_from": "cam"}},
     "labels from the segmentation alone": {"refine": {"labels_from": "segmentation"}},
     "refinement at one scale, not mirrored": {"refine": {"scales": [1.0], "flip": False}},
-    "saliency sharpened as published": {
-        "refine": {"crf": {"gaussian_compat": 3, "bilateral_srgb": 5, "bilateral_compat": 5}}
-    },
+    "saliency sharpened as published": {"refine": {"crf": PUBLISHED_CRF}},
     "every round starts from the classifier": {"train": {"start_from": "classifier"}},
     "moving average of the weights, 0.99": {"train": {"ema_decay": 0.99}},
     "half the learning rate": {"train": {"learning_rate": 0.002}},
     "affinity transposed, as the paper writes": {"model": {"transpose_affinity": True}},
+    "no affinity": {"model": {"affinity": "none"}},
     "crops of 288 pixels, not 224": {"train": {"crop_size": 288}},
     "background and foreground weigh the same": {"train": {"balance_background": True}},
     "no colour jitter": {"train": {"color_jitter": 0}},
     "padding counts as background": {"train": {"padding": "background"}},
-    "batch normalisation learns": {"model": {"freeze_batch_norm": False}},
+}
+COLUMNS = {
+    "labels after round 0": (1, "labels", ""),
+    "labels after round 1": (2, "labels", ""),
+    "round 0, multi-scale + flip": (0, "predictions", MULTISCALE),
+    "round 1, single scale": (1, "predictions", SINGLE_SCALE),
+    "round 1, multi-scale + flip": (1, "predictions", MULTISCALE),
 }
 
 
@@ -46,36 +51,26 @@ def main() -> None:
     """Train every choice and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path, help="folder of voc-animals")
-    root = with_held_out_list(parser.parse_args().root.resolve())
-    shared = {
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each choice")
+    arguments = parser.parse_args()
+    root = with_held_out_list(arguments.root.resolve())
+    changes = {slug(name): change for name, change in CHOICES.items()}
+    config = {
         "run": RUN,
         "rounds": 2,
         "index": {"voc": {"root": str(root), "val_list": "held_out"}},
         "predict": {"use_crf": False},
+        "ablation": {"seeds": arguments.seeds, "changes": changes},
     }
-    finished = ROOT / "results" / f"{RUN}.json"
-    rows = json.loads(finished.read_text()) if finished.exists() else {}
-    for name, change in CHOICES.items():
-        if name not in rows:
-            # One run's folder: what a choice leaves as it is, is not made again.
-            run_workflow({**shared, **change}, "all", "--configfile", PRESET)
-            rows[name] = figures(RUN)
-            finished.write_text(json.dumps(rows))
-        page = document(rows)
-        (Path(__file__).parent / "recipe.md").write_text(page, encoding="utf-8")
+    run_workflow(config, "changes", "--configfile", PRESET)
+    page = document(pd.read_csv(results(RUN) / "ablation/changes.csv"), arguments.seeds)
+    (Path(__file__).parent / "recipe.md").write_text(page, encoding="utf-8")
     print(page)
 
 
-def figures(run: str) -> list[float]:
-    """The columns of the table."""
-    found = metrics(run)
-    return [
-        found[1, "labels", "miou", ""],
-        found[2, "labels", "miou", ""],
-        found[0, "predictions", "miou", MULTISCALE],
-        found[1, "predictions", "miou", SINGLE_SCALE],
-        found[1, "predictions", "miou", MULTISCALE],
-    ]
+def slug(name: str) -> str:
+    """A choice as a folder's name."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
 def with_held_out_list(root: Path) -> Path:
@@ -96,26 +91,28 @@ def with_held_out_list(root: Path) -> Path:
     return folder
 
 
-def document(rows: dict[str, list[float]]) -> str:
+def document(table: pd.DataFrame, seeds: int) -> str:
     """The page of results, Markdown."""
-    header = [
-        "changed",
-        "labels after round 0",
-        "labels after round 1",
-        "round 0, multi-scale + flip",
-        "round 1, single scale",
-        "round 1, multi-scale + flip",
+    cells = {
+        (row.network, row.round, row.subject, row.variant): with_deviation(row)
+        for row in table.fillna({"variant": ""}).itertuples()
+    }
+    networks = {"the preset": "unchanged"} | {name: slug(name) for name in CHOICES}
+    lines = [
+        [title, *(cells.get((name, *place), NOTHING) for place in COLUMNS.values())]
+        for title, name in networks.items()
     ]
-    lines = [[name, *(f"{value:.1f}" for value in row)] for name, row in rows.items()]
+    again = f" --seeds {seeds}" if seeds > 1 else ""
+    drawn = f"Means and standard deviations of {seeds} seeds" if seeds > 1 else "One seed"
     return f"""# What the recipe's choices are worth
 
-`.venv/bin/python benchmarks/recipe.py path/to/voc-animals` on {machine()}.
+`.venv/bin/python benchmarks/recipe.py path/to/voc-animals{again}` on {machine()}.
 
 Two rounds on the 259 photographs of `mini_train`. mIoU in percent: of the pseudo labels that each
 round's network makes of them, and of predictions on {HELD_OUT} photographs of the list
-`train` that are in neither small list. One seed: differences below a point or two are chance.
+`train` that are in neither small list. {drawn}: differences below a point or two are chance.
 
-{markdown(header, lines)}
+{markdown(["changed", *COLUMNS], lines)}
 """
 
 

@@ -23,7 +23,7 @@ from auxseg.config.labels import (
     SeedOptions,
     SegmentationCrfOptions,
 )
-from auxseg.config.parse import parse_config, parse_stage_options, schema, to_json
+from auxseg.config.parse import changed_config, parse_config, parse_stage_options, schema, to_json
 from auxseg.config.training import (
     ClassifyJob,
     ClassifyOptions,
@@ -32,7 +32,13 @@ from auxseg.config.training import (
     TrainJob,
     TrainOptions,
 )
-from auxseg.config.whole import STAGE_OPTIONS, Config, EvaluateOptions, ReportOptions, stage_options
+from auxseg.config.whole import (
+    STAGE_OPTIONS,
+    Config,
+    EvaluateOptions,
+    ReportOptions,
+    stage_options,
+)
 
 __all__ = [
     "STAGE_OPTIONS",
@@ -59,6 +65,7 @@ __all__ = [
     "TrainOptions",
     "TrainingOptions",
     "VocOptions",
+    "changed_config",
     "parse_config",
     "parse_stage_options",
     "schema",

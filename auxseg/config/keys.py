@@ -70,6 +70,8 @@ def _kind(annotation: Any, metadata: list[Any], *, many: bool = False) -> str:
     if get_origin(annotation) is Annotated:
         base, *found = get_args(annotation)
         return _kind(base, [m for f in found for m in _metadata(f)], many=many)
+    if get_origin(annotation) is dict:
+        return "mapping"
     if get_origin(annotation) is tuple:
         first, *others = get_args(annotation)
         count = "list of" if Ellipsis in others else f"list of {1 + len(others)}"

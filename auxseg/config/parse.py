@@ -1,6 +1,7 @@
 """From YAML to typed options and back; every fault names its key, the value and what is allowed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,31 @@ def parse_config(values: dict[str, Any], source: str = "config") -> Config:
     Raises:
         UserError: with every faulty key's path, value and what is allowed.
     """
-    return _parse(Config, values, source)
+    config: Config = _parse(Config, values, source)
+    for name, change in config.ablation.changes.items():
+        changed_config(config, change.model_dump(), f"{source}: ablation.changes.{name}")
+    return config
+
+
+def changed_config(config: Config, change: Mapping[str, Any], source: str = "config") -> Config:
+    """A configuration, but for some keys; without those of `ablation`.
+
+    Raises:
+        UserError: as from `parse_config`.
+    """
+    values = _merged(config.model_dump(exclude={"ablation"}), change)
+    changed: Config = _parse(Config, values, source)
+    return changed
+
+
+def _merged(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings, key by key."""
+    inner = {
+        key: _merged(values[key], new)
+        for key, new in change.items()
+        if isinstance(new, Mapping) and isinstance(values.get(key), Mapping)
+    }
+    return {**values, **change, **inner}
 
 
 def parse_stage_options(stage: str, text: str) -> Section:

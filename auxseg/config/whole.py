@@ -1,6 +1,7 @@
 """config.yaml, whole, and what each stage reads of it."""
 
 import re
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,10 +37,42 @@ class ReportOptions(Section):
     )
 
 
+class NetworkChange(Section):
+    """What a network of target `changes` does otherwise than the run's: keys of these sections."""
+
+    model: dict[str, Any] = Field({}, description="but for the backbone, which all share")
+    train: dict[str, Any] = Field({}, description="multi-task training")
+    refine: dict[str, Any] = Field({}, description="pseudo labels of later rounds")
+    predict: dict[str, Any] = Field({}, description="inference")
+
+    @field_validator("model")
+    @classmethod
+    def _one_classifier_for_all(cls, model: dict[str, Any]) -> dict[str, Any]:
+        if shared := sorted(model.keys() & BackboneOptions.model_fields.keys()):
+            raise ValueError(
+                f"{', '.join(shared)} would change the classifier, which all networks share; "
+                f"compare runs of their own instead"
+            )
+        return model
+
+
 class AblationOptions(Section):
-    """The paper's ablation, by target `ablation`."""
+    """The paper's ablation, by target `ablation`, and one of your own, by target `changes`."""
 
     seeds: int = Field(3, ge=1, description="trainings of each network, from random_seed on")
+    changes: dict[str, NetworkChange] = Field(
+        {}, description="a name -> what it changes in `model`, `train`, `refine`, `predict`"
+    )
+
+    @field_validator("changes")
+    @classmethod
+    def _names_are_folders(cls, changes: dict[str, NetworkChange]) -> dict[str, NetworkChange]:
+        for name in changes:
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+                raise ValueError(
+                    f"{name!r} cannot be a name; use small letters, digits and '-', a letter first"
+                )
+        return changes
 
 
 class Config(Section):

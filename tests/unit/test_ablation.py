@@ -2,7 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from auxseg.ablation import ROWS, VARIANTS, ablation_table, compared, markdown, variant_config
+from auxseg.ablation import (
+    ROWS,
+    VARIANTS,
+    ablation_table,
+    changes_markdown,
+    changes_of,
+    changes_table,
+    compared,
+    markdown,
+    variant_config,
+)
 from auxseg.config import parse_config, stage_options
 from auxseg.errors import UserError
 
@@ -37,7 +47,7 @@ def test_a_network_differs_from_the_run_in_what_is_compared_and_nothing_else(nam
 
     assert changed.random_seed == 7
     assert changed.model.dense_channels == 64
-    assert changed.rounds == (2 if name == "cross-task" else 1)
+    assert changed.rounds == (2 if name in ("cross-task", "unchanged") else 1)
     for stage in ("index", "saliency", "cam", "seed", "refine"):
         assert stage_options(changed, stage) == stage_options(CONFIG, stage)
 
@@ -65,7 +75,7 @@ def test_all_networks_start_from_one_classifier():
 
 
 def test_every_row_of_the_papers_tables_names_a_network_and_a_round_it_is_trained_in():
-    assert {*compared(), "masks", "seeds"} == set(VARIANTS)
+    assert {*compared(), "masks", "seeds", "unchanged"} == set(VARIANTS)
     assert all(row.round == 0 or VARIANTS[row.variant].all_rounds for row in ROWS)
     assert [row.published for row in ROWS if row.table == "branches"] == [56.9, 57.6, 59.8, 60.8]
 
@@ -94,3 +104,54 @@ def test_a_single_seed_has_no_deviation(folder):
 def test_figures_that_are_missing_are_named(tmp_path):
     with pytest.raises(UserError, match=r"seg/0/round0/metrics\.csv: no such table"):
         ablation_table(tmp_path, (0,), 1)
+
+
+def with_changes(**changes):
+    return parse_config({"rounds": 2, "ablation": {"changes": changes}})
+
+
+def test_a_change_sets_its_keys_and_leaves_their_neighbours():
+    config = with_changes(gentle={"train": {"epochs": 3}, "refine": {"crf": {"iterations": 4}}})
+
+    changed = variant_config(config, "gentle", 7)
+
+    assert changes_of(config) == ["unchanged", "gentle"]
+    assert (changed.train.epochs, changed.refine.crf.iterations) == (3, 4)
+    assert changed.train.crop_size == config.train.crop_size
+    assert changed.refine.crf.bilateral_srgb == config.refine.crf.bilateral_srgb
+    assert (changed.rounds, changed.random_seed, changed.predict) == (2, 7, config.predict)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("ema", {"train": {"ema_decai": 0.9}}, r"changes\.ema is not valid.*\n.*'ema_decay'"),
+        ("Ema", {}, "'Ema' cannot be a name; use small letters"),
+        ("one", {"model": {"backbone": "x"}}, "backbone would change the classifier"),
+        ("one", {"classify": {"epochs": 3}}, r"changes\.one\.classify: unknown key"),
+    ],
+)
+def test_a_change_that_cannot_be_is_told(name, change, words):
+    with pytest.raises(UserError, match=words):
+        with_changes(**{name: change})
+
+
+def test_a_change_does_not_take_the_name_of_another_network():
+    with pytest.raises(UserError, match="masks: a network of the other comparisons has this name"):
+        changes_of(with_changes(masks={"train": {"epochs": 3}}))
+
+
+def test_changes_are_compared_in_every_round_and_the_page_shows_the_last(tmp_path):
+    for name, lift in (("unchanged", 0.0), ("ema", 0.1)):
+        for seed, miou in ((0, 0.4), (1, 0.5)):
+            for number in range(2):
+                metrics(tmp_path / name / str(seed) / f"round{number}", miou + lift * number)
+
+    table = changes_table(tmp_path, {"unchanged": 2, "ema": 2}, (0, 1))
+
+    single = table[(table.variant == "single scale") & (table.network == "ema")]
+    assert single["mean"].tolist() == pytest.approx([45, 55])
+    assert single["seed 1"].tolist() == pytest.approx([50, 60])
+    page = changes_markdown(table).splitlines()
+    assert page[0].startswith("| network | Pseudo labels | Predictions, single scale | Predictions")
+    assert "| ema | 10.0 +- 0.0 | 55.0 +- 7.1 | 90.0 +- 0.0 |" in page

@@ -237,6 +237,25 @@ def test_the_ablation_shares_all_that_comes_before_training(fresh):
     }
 
 
+def test_changes_are_trained_in_all_rounds_beside_the_run_as_it_is(fresh):
+    changes = {"ema": {"train": {"ema_decay": 0.9}}, "cam": {"refine": {"labels_from": "cam"}}}
+    jobs = plan(fresh, "changes", ablation={"seeds": 1, "changes": changes})
+    done = snakemake(fresh, "changes", "--dry-run", ablation={"seeds": 1, "changes": changes})
+
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE))
+    assert {"train 0", "report"} & set(jobs) == set()
+    assert counts["ablation_train"] == counts["ablation_refine"] == "6"
+    assert counts["ablation_evaluate"] == "9"
+
+
+def test_a_change_that_cannot_be_is_told_before_anything_runs(fresh):
+    wrong = {"branches": {"model": {"branches": "seg"}}}
+    done = snakemake(fresh, "changes", "--dry-run", ablation={"changes": wrong})
+
+    assert done.returncode == 2
+    assert "ablation.changes.branches is not valid: 1 fault\n  - model: affinity" in done.stderr
+
+
 def test_shards_share_the_images_of_five_stages_and_are_joined(fresh):
     jobs = planned(fresh, shards=3)
     first, last = jobs["cam_shard 1_of_3"], jobs["cam_shard 3_of_3"]

@@ -98,6 +98,28 @@ def test_each_round_says_which_weights_and_labels_it_learnt_from(project):
         assert description["inputs"]["labels"] == file_digest(run / f"round{number}/labels.h5")
 
 
+def test_changes_are_compared_with_the_runs_own_network(project):
+    ablation = {"seeds": 1, "changes": {"slower": {"train": {"learning_rate": 1e-5}}}}
+    done = snakemake(project, "changes", rounds=1, ablation=ablation)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    folder = project / "results/tiny/ablation"
+    networks = {
+        name: (folder / name / "0/round0/weights.safetensors").read_bytes()
+        for name in ("unchanged", "slower")
+    }
+    own = (project / "results/tiny/round0/weights.safetensors").read_bytes()
+    assert networks["unchanged"] == own != networks["slower"]
+    table = pd.read_csv(folder / "changes.csv")
+    rounds = table.groupby(["network", "subject"])["round"].unique().map(list).to_dict()
+    assert rounds == {
+        (name, subject): numbers
+        for name in ("slower", "unchanged")
+        for subject, numbers in (("labels", [0, 1]), ("predictions", [0]))
+    }
+    assert (folder / "changes.md").read_text().count("| unchanged |") == 1
+
+
 def test_a_second_run_does_nothing(project):
     before = digests(project / "results")
 

@@ -1,4 +1,4 @@
-"""The paper's ablation and the ceiling: networks that share all that comes before training."""
+"""Networks that share all that comes before training: the paper's ablation, changes, the ceiling."""
 
 
 use rule train_round as ablation_train with:
@@ -52,7 +52,7 @@ use rule evaluate_round as ablation_evaluate with:
         masks="<run>/masks.h5",
         labels=round_labels,
         saliency=round_saliency,
-        predictions="<run>/ablation/{variant}/{seed}/round{round}/predictions.h5",
+        predictions=round_predictions,
     output:
         metrics="<run>/ablation/{variant}/{seed}/round{round}/metrics.csv",
         per_class="<run>/ablation/{variant}/{seed}/round{round}/per_class.csv",
@@ -90,4 +90,30 @@ rule ablation:
         folder=lambda wildcards, output: str(Path(output.table).parent),
     shell:
         "auxseg ablation {params.folder:q} {params.seeds} --rounds {params.rounds}"
+        " --table {output.table} --page {output.page} 2>&1 | tee -i {log}"
+
+
+rule changes:
+    input:
+        changes_metrics,
+    output:
+        table="<run>/ablation/changes.csv",
+        page="<run>/ablation/changes.md",
+    log:
+        "<logs>/changes.log",
+    benchmark:
+        "<benchmarks>/changes.tsv"
+    conda:
+        "../../envs/auxseg-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=10,
+        gpu=0,
+    params:
+        seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),
+        networks=changed_networks,
+        folder=lambda wildcards, output: str(Path(output.table).parent),
+    shell:
+        "auxseg changes {params.folder:q} {params.networks} {params.seeds}"
         " --table {output.table} --page {output.page} 2>&1 | tee -i {log}"

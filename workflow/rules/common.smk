@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from auxseg.ablation import compared, rounds_of, seeds_of, variant_config
+from auxseg.ablation import changes_of, compared, rounds_of, seeds_of, variant_config
 from auxseg.config import parse_config, stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
 from auxseg.errors import UserError
@@ -16,7 +16,9 @@ from snakemake.exceptions import WorkflowError
 def checked_config():
     """The typed configuration; a faulty one ends Snakemake before anything runs."""
     try:
-        return parse_config(config)
+        parsed = parse_config(config)
+        changes_of(parsed)
+        return parsed
     except UserError as error:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -37,7 +39,13 @@ def config_of(wildcards):
     """The run's configuration, or that of the network it is compared with."""
     if "variant" not in wildcards.keys():
         return CONFIG
-    return variant_config(CONFIG, wildcards.variant, int(wildcards.seed))
+    return compared_config(wildcards.variant, int(wildcards.seed))
+
+
+@functools.cache
+def compared_config(variant, seed):
+    """The configuration of a network that the run is compared with."""
+    return variant_config(CONFIG, variant, seed)
 
 
 def network_folder(wildcards):
@@ -161,12 +169,14 @@ def training_labels(wildcards):
 
 def round_predictions(wildcards):
     """A round's predictions; after the last round there are pseudo labels but no network."""
-    return "<run>/round{round}/predictions.h5" if int(wildcards.round) < CONFIG.rounds else []
+    if not has_predictions(wildcards):
+        return []
+    return f"{network_folder(wildcards)}/round{{round}}/predictions.h5"
 
 
 def has_predictions(wildcards):
     """Whether a round's figures hold those of predictions: a param, so that a change is a trigger."""
-    return "round" not in wildcards.keys() or int(wildcards.round) < CONFIG.rounds
+    return "round" not in wildcards.keys() or int(wildcards.round) < config_of(wildcards).rounds
 
 
 def round_labels(wildcards):
@@ -194,6 +204,22 @@ def ablation_metrics(wildcards):
         for seed in seeds_of(CONFIG)
         for number in range(rounds_of(CONFIG, variant))
     ]
+
+
+def changes_metrics(wildcards):
+    """The figures of the run's network and of its changes, for all seeds and rounds."""
+    return [
+        f"<run>/ablation/{variant}/{seed}/round{number}/metrics.csv"
+        for variant in changes_of(CONFIG)
+        for seed in seeds_of(CONFIG)
+        for number in range(compared_config(variant, seed).labelled_rounds)
+    ]
+
+
+def changed_networks(wildcards):
+    """Their names and numbers of rounds with labels, for the shell."""
+    rounds = {n: compared_config(n, CONFIG.random_seed).labelled_rounds for n in changes_of(CONFIG)}
+    return " ".join(f"--network {name} {number}" for name, number in rounds.items())
 
 
 def optional_flag(name):
