@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -36,14 +36,15 @@ def main() -> int:
 def document(results: ElementTree.Element) -> str:
     """The page, Markdown, of pytest's results as JUnit's XML."""
     cases = defaultdict(list)
-    said = []
     for case in results.iter("testcase"):
-        name = case.get("name", "").split("[")[0]
-        cases[name].append(case)
-        if words := captured(case.findtext("system-out", "")):
-            said.append(f"{sentence(case.get('name', ''))}:\n\n```\n{words}\n```\n")
+        cases[case.get("name", "").split("[")[0]].append(case)
     header = ["", "cases", "held", "minutes"]
     rows = [row_of(name, found) for name, found in cases.items()]
+    said = [
+        f"{sentence(name)}:\n\n```\n{words}\n```\n"
+        for name, found in cases.items()
+        if (words := what_was_said(found))
+    ]
     return f"""# Runs, disks and files under torture
 
 `make torture` on {machine()}.
@@ -64,6 +65,12 @@ def row_of(name: str, cases: list[ElementTree.Element]) -> list[str]:
 def sentence(name: str) -> str:
     """The name of a test as the sentence that it is."""
     return name.removeprefix("test_").replace("_", " ")
+
+
+def what_was_said(cases: list[ElementTree.Element]) -> str:
+    """What a test printed, each thing once, with how often where that was more than once."""
+    words = Counter(filter(None, (captured(case.findtext("system-out", "")) for case in cases)))
+    return "\n".join(f"{count} x: {text}" if count > 1 else text for text, count in words.items())
 
 
 def captured(words: str) -> str:

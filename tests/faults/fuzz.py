@@ -55,7 +55,15 @@ def read_coco(path: Path) -> None:
 
 
 def read_voc(path: Path) -> None:
-    voc.load(VocOptions(root=str(path.parent.parent), train_list="list", val_list="list"))
+    lists = {"train_list": "train", "val_list": "val"}
+    found = voc.load(VocOptions(root=str(path.parent.parent), **lists))
+    if found.faults:  # which are told all at once, by stage index
+        raise UserError(found.faults[0])
+
+
+def read_checkpoint(path: Path) -> None:
+    if load_checkpoint(path, "x") is None:  # left aside: the training begins anew
+        raise UserError("no checkpoint")
 
 
 def read_cam_of_a_cat(path: Path) -> None:
@@ -127,7 +135,7 @@ def make_corpus(root: Path) -> list[tuple[str, Path, Reader]]:
     checkpoint = Checkpoint("x", {"model": state["state_dict"]}, [{"loss": 1.0}])
     add(
         *("checkpoint", "c.pt", lambda p: save_checkpoint(p, checkpoint)),
-        lambda p: load_checkpoint(p, "x"),
+        read_checkpoint,
     )
     table = "image,labels,split\na.jpg,cat;dog,train\nb.jpg,dog,val\n"
     add(
@@ -141,7 +149,9 @@ def make_corpus(root: Path) -> list[tuple[str, Path, Reader]]:
     things = "".join(f"<object><name>{name}</name></object>" for name in ("cat", "dog"))
     text = f"<annotation>{things}</annotation>"
     add("xml", "Annotations/a.xml", lambda p: p.write_text(text), read_voc)
-    for name, content in (("ImageSets/Segmentation/list.txt", "a\n"), ("JPEGImages/a.jpg", "")):
+    beside = {"Annotations/b.xml": text, "JPEGImages/a.jpg": "", "JPEGImages/b.jpg": ""}
+    lists = {f"ImageSets/Segmentation/{n}.txt": i for n, i in (("train", "a\n"), ("val", "b\n"))}
+    for name, content in {**beside, **lists}.items():
         (root / "xml" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "xml" / name).write_text(content)
     options = "{epochs: 3, crop_size: 64, flip: false, model: {backbone: x, output_stride: 8}}"

@@ -56,7 +56,9 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(tmp_path):
     found, memory, said = outcomes(tmp_path, 1, INPUTS)
 
     counts = Counter((reader, outcome) for _, reader, outcome in found)
-    print(f"{INPUTS} inputs, {memory} MB", *sorted(counts.items()), sep="\n")
+    print(f"{INPUTS} inputs, at most {memory} MB of memory; so many were read, so many refused:")
+    for reader in sorted({reader for reader, _ in counts}):
+        print(f"  {reader:12} {counts[reader, 'read']:6} {counts[reader, 'refused']:6}")
     assert len(found) == INPUTS
     assert {outcome for _, outcome in counts} <= {"read", "refused"}, said[-6000:]
     assert memory < MEGABYTES
