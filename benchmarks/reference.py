@@ -131,7 +131,7 @@ def refine(
     options: RefineOptions,
     files: Path,
 ) -> np.ndarray:
-    """The next label of one image, and its CAM and saliency, as PNG and .npy files.
+    """The next saliency (H, W) in [0, 1] of one image; it, CAM and label as .npy and PNG files.
 
     Args:
         network: with cross-task affinity.
@@ -170,7 +170,7 @@ def refine(
     )
     np.save(files.with_suffix(".npy"), np.concatenate((cam, saliency[None])))
     Image.fromarray(label).save(files.with_suffix(".png"))
-    return label
+    return saliency
 
 
 def _sharpen(image: np.ndarray, saliency: np.ndarray, options: RefineOptions) -> np.ndarray:

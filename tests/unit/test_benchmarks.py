@@ -18,5 +18,5 @@ def test_the_benchmark_of_gpus_measures_a_processor_too(tmp_path):
 
     page = (tmp_path / "gpu.md").read_text()
     assert "# On the processor" in page
-    assert "| test_efficientnet, training | " in page
+    assert "| test_efficientnet, training, batches of 8 | " in page
     assert "| test_efficientnet, prediction | " in page

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
+from pydensecrf.densecrf import DenseCRF2D
 
-from auxseg.ops.crf import labels_that_matter, refine_saliency, refine_segmentation
+from auxseg.ops.crf import labels_that_matter, marginals, refine_saliency, refine_segmentation
 from auxseg.ops.kernels import Kernels
 
 SALIENCY = Kernels(
@@ -52,6 +54,23 @@ def test_marginals_of_all_labels_add_up_to_one_and_a_wrong_pixel_is_outvoted():
     assert np.allclose(refined.sum(axis=0), 1, atol=1e-4)
     assert (refined.argmax(axis=0)[:, :20] == 1).all()
     assert (refined.argmax(axis=0)[:, 20:] == 0).all()
+
+
+@pytest.mark.parametrize("labels", [2, 3, 5, 7])
+def test_marginals_are_those_of_the_library_for_any_number_of_labels(labels):
+    draws = np.random.default_rng(labels)
+    image = draws.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    unary = draws.uniform(0, 3, (labels, 30, 40)).astype(np.float32)
+
+    field = DenseCRF2D(40, 30, labels)
+    field.setUnaryEnergy(unary.reshape(labels, -1))
+    field.addPairwiseGaussian(sxy=4, compat=3)
+    field.addPairwiseBilateral(sxy=83, srgb=5, rgbim=image, compat=3)
+    expected = np.array(field.inference(10)).reshape(unary.shape)
+
+    found = marginals(image, unary, SEGMENTATION)
+    assert found.shape == unary.shape
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_certain_probabilities_of_zero_and_one_stay_finite():
