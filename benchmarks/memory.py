@@ -117,7 +117,8 @@ def document(memory: pd.DataFrame, times: pd.DataFrame) -> str:
 
 Peak resident memory of each stage's processes, added up, by the system's own record of it, read
 every {SECONDS} seconds; generated photographs of 96 to 128 pixels, a tenth as many to evaluate, one
-round, one core.
+round, one core. What the stages with a network grow by is oneDNN's, which keeps a plan of every
+layer for every size of photographs, at most 1,024 in all (ONEDNN_PRIMITIVE_CACHE_CAPACITY).
 
 {as_table(memory)}
 
