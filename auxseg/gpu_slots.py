@@ -5,7 +5,8 @@ the process. Who finds no free GPU waits. Of a training in several processes the
 for each, and every other joins in the lock of its own: none is free before its last user has ended.
 
 AUXSEG_PROCESSES_PER_GPU=4 gives every GPU four locks instead of one: small networks do not fill a
-large GPU, and their processes may share it.
+large GPU, and their processes may share it. It should be the same for all of a user's processes:
+one that does not know of the other locks takes a GPU for its own that only lacks its first user.
 
 A scheduler that gives each job GPUs of its own, by CUDA_VISIBLE_DEVICES, is obeyed: the locks are
 of those. They are of names: a GPU that one process knows by its number and another by its UUID is
@@ -36,7 +37,7 @@ _files: list[int] = []
 
 
 def take_gpus(count: int) -> None:
-    """Let this process, and those it starts, see only `count` GPUs that no other of ours uses.
+    """Let this process, and those it starts, see only `count` GPUs, with room for it on each.
 
     Waits until there are as many. Without a GPU, or with fewer in all, nothing happens: whoever
     asks for one then says so. To be called before the first use of CUDA.
@@ -131,34 +132,39 @@ def acquire(slots: Sequence[str], count: int, folder: Path, holder: str) -> list
     All at once or none, so that no two processes wait for one another.
 
     Args:
-        slots: of GPUs, of which the first free ones are taken.
+        slots: of GPUs; those with most free ones are taken, the first among equals.
         count: of GPUs, each with one slot.
         folder: of the locks.
         holder: by which those that `join` know the locks.
     """
 
     def look() -> list[str] | None:
-        taken: dict[str, int] = {}
-        for slot in slots:
-            if len(taken) == count:
-                break
-            if _gpu(slot) in map(_gpu, taken):
-                continue
-            if (file := _lock(folder, slot, fcntl.LOCK_EX)) is not None:
-                taken[slot] = file
-        if len(taken) < count:
-            for file in taken.values():
-                os.close(file)
-            return None
-        for file in taken.values():
-            os.truncate(file, 0)
-            os.pwrite(file, f"{holder}\n{','.join(taken)}".encode(), 0)
-            fcntl.flock(file, fcntl.LOCK_SH)  # which those that join share
-        _files.extend(taken.values())
-        return list(taken)
+        free = {
+            slot: file for slot in slots if (file := _lock(folder, slot, fcntl.LOCK_EX)) is not None
+        }
+        taken = roomiest(list(free), count)
+        for slot in free.keys() - set(taken):
+            os.close(free[slot])
+        for slot in taken:
+            os.truncate(free[slot], 0)
+            os.pwrite(free[slot], f"{holder}\n{','.join(taken)}".encode(), 0)
+            fcntl.flock(free[slot], fcntl.LOCK_SH)  # which those that join share
+            _files.append(free[slot])
+        return taken or None
 
     gpus = len({_gpu(slot) for slot in slots})
     return _wait_for(look, folder, f"waits for {count} of {gpus} GPUs to be free")
+
+
+def roomiest(free: Sequence[str], count: int) -> list[str]:
+    """One slot on each of the `count` GPUs that have most of these; none where they are fewer."""
+    of_gpu: dict[str, list[str]] = {}
+    for slot in free:
+        of_gpu.setdefault(_gpu(slot), []).append(slot)
+    if len(of_gpu) < count:
+        return []
+    best = sorted(of_gpu.values(), key=len, reverse=True)[:count]
+    return [slots[0] for slots in best]
 
 
 def join(slots: Sequence[str], rank: int, folder: Path, holder: str) -> list[str]:

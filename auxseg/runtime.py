@@ -69,8 +69,7 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
 
     from auxseg.gpu_slots import take_gpus
 
-    # It recommends a precision of matrix products, which would not give the same from the same.
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_is_no_advice)
     devices, nodes = runtime.devices, 1
     # Named, as within a Slurm job Fabric would else wait for processes that srun starts.
     launcher: LightningEnvironment | TorchElasticEnvironment = LightningEnvironment()
@@ -96,6 +95,11 @@ def make_fabric(runtime: Runtime, precision: "Precision" = "32-true") -> "Fabric
     if fabric.device.type == "cuda":
         _repeat_results()
     return fabric
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """Whether Fabric says something else than how to compute faster and less precisely."""
+    return "torch.set_float32_matmul_precision" not in record.getMessage()
 
 
 def _repeat_results() -> None:

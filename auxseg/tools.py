@@ -206,9 +206,10 @@ def changes(
     from auxseg.store import write_atomically
 
     figures = changes_table(folder, dict(networks), seeds)
+    shown = changes_markdown(figures, dict(networks))
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
-    write_atomically(page, changes_markdown(figures).encode())
-    print(changes_markdown(figures))
+    write_atomically(page, shown.encode())
+    print(shown)
 
 
 TOOLS = (

@@ -9,6 +9,7 @@ from auxseg.ablation.networks import (
     variant_config,
 )
 from auxseg.ablation.published import ROWS, ablation_table, compared, markdown
+from auxseg.ablation.sharing import maker
 from auxseg.ablation.table import changes_markdown, changes_table
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "changes_of",
     "changes_table",
     "compared",
+    "maker",
     "markdown",
     "rounds_of",
     "seeds_of",

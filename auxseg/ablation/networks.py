@@ -86,14 +86,22 @@ def changes_of(config: Config) -> list[str]:
     """The networks of target `changes`: the run's own, and what changes it.
 
     Raises:
-        UserError: one has the name of another network.
+        UserError: one has the name of another network, or changes nothing.
     """
-    if taken := sorted(config.ablation.changes.keys() & VARIANTS.keys()):
+    named = config.ablation.changes
+    if taken := sorted(named.keys() & VARIANTS.keys()):
         raise UserError(
             f"ablation.changes: {', '.join(taken)}: a network of the other comparisons has this "
             f"name; choose another."
         )
-    return [UNCHANGED, *config.ablation.changes]
+    as_it_is = variant_config(config, UNCHANGED, config.random_seed)
+    for name in named:
+        if variant_config(config, name, config.random_seed) == as_it_is:
+            raise UserError(
+                f"ablation.changes.{name}: changes nothing; set a key to another value than the "
+                f"run's, or remove it."
+            )
+    return [UNCHANGED, *named]
 
 
 def seeds_of(config: Config) -> range:

@@ -9,6 +9,9 @@ from auxseg.ablation.repeated import mious, repeated, with_deviation
 from auxseg.report import tables
 from auxseg.report.tables import NOTHING, SUBJECTS
 
+_KIND = ["subject", "variant"]
+_PLACE = ["network", "round", *_KIND]
+
 
 def changes_table(
     folder: Path, labelled_rounds: Mapping[str, int], seeds: Sequence[int]
@@ -23,7 +26,7 @@ def changes_table(
     Raises:
         UserError: a metrics.csv is missing.
     """
-    lines = []
+    lines: list[dict[str, object]] = []
     for name, rounds in labelled_rounds.items():
         for number in range(rounds):
             found = [mious(folder / name / str(seed) / f"round{number}") for seed in seeds]
@@ -31,18 +34,31 @@ def changes_table(
                 figures = [each.get((subject, variant)) for each in found]
                 place = {"network": name, "round": number, "subject": subject, "variant": variant}
                 lines.append({**place, **repeated(figures, seeds)})
-    return pd.DataFrame(lines)
+    columns = [*_PLACE, *repeated([None] * len(seeds), seeds)]
+    return pd.DataFrame(lines, columns=columns)
 
 
-def changes_markdown(table: pd.DataFrame) -> str:
-    """The table for people: of each network the last labels and the last predictions."""
-    columns = ["subject", "variant"]
-    last = table.groupby(["network", *columns], sort=False).tail(1)
-    kinds = list(last[columns].drop_duplicates().itertuples(index=False, name=None))
+def changes_markdown(table: pd.DataFrame, labelled_rounds: Mapping[str, int]) -> str:
+    """The table for people: of each network the labels that its last round made, and predictions.
+
+    Args:
+        table: as `changes_table` makes it.
+        labelled_rounds: as it was given.
+    """
+    seeds = sum(str(column).startswith("seed ") for column in table)
+    shared = (table["subject"] == "labels") & (table["round"] == 0)
+    last = table[~shared].groupby(["network", *_KIND], sort=False).tail(1)
+    kinds = list(last[_KIND].drop_duplicates().itertuples(index=False, name=None))
     kinds.sort(key=lambda kind: list(SUBJECTS).index(kind[0]), reverse=True)  # labels first
-    rows = []
-    for name, figures in last.groupby("network", sort=False):
-        cells = {(row.subject, row.variant): with_deviation(row) for row in figures.itertuples()}
-        rows.append([str(name), *(cells.get(kind, NOTHING) for kind in kinds)])
+    cells = {
+        (row.network, row.subject, row.variant): with_deviation(row) for row in last.itertuples()
+    }
+    rows = [
+        [name, *(cells.get((name, *kind), NOTHING) for kind in kinds)] for name in labelled_rounds
+    ]
     titles = (SUBJECTS[subject] + (f", {variant}" if variant else "") for subject, variant in kinds)
-    return tables.markdown(["network", *titles], rows) + "\n"
+    return (
+        f"mIoU of the last round in percent, mean and standard deviation; seeds: {seeds}.\n\n"
+        + tables.markdown(["network", *titles], rows)
+        + "\n"
+    )

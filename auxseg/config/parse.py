@@ -20,20 +20,29 @@ def parse_config(values: dict[str, Any], source: str = "config") -> Config:
         UserError: with every faulty key's path, value and what is allowed.
     """
     config: Config = _parse(Config, values, source)
+    faults = []
     for name, change in config.ablation.changes.items():
-        changed_config(config, change.model_dump(), f"{source}: ablation.changes.{name}")
+        try:
+            Config.model_validate(_changed_values(config, change.model_dump()))
+        except ValidationError as error:
+            faults += [f"ablation.changes.{name}.{fault}" for fault in _faults(Config, error)]
+    if faults:
+        raise listing(faults, f"{source} is not valid")
     return config
 
 
-def changed_config(config: Config, change: Mapping[str, Any], source: str = "config") -> Config:
+def changed_config(config: Config, change: Mapping[str, Any]) -> Config:
     """A configuration, but for some keys; without those of `ablation`.
 
     Raises:
         UserError: as from `parse_config`.
     """
-    values = _merged(config.model_dump(exclude={"ablation"}), change)
-    changed: Config = _parse(Config, values, source)
+    changed: Config = _parse(Config, _changed_values(config, change), "config")
     return changed
+
+
+def _changed_values(config: Config, change: Mapping[str, Any]) -> dict[str, Any]:
+    return _merged(config.model_dump(exclude={"ablation"}), change)
 
 
 def _merged(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,8 +95,11 @@ def _parse(model: type[Section], values: dict[str, Any], source: str) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = [_fault(model, dict(item)) for item in error.errors()]
-        raise listing(faults, f"{source} is not valid") from None
+        raise listing(_faults(model, error), f"{source} is not valid") from None
+
+
+def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
+    return [_fault(model, dict(item)) for item in error.errors()]
 
 
 def _fault(model: type[BaseModel], item: dict[str, Any]) -> str:

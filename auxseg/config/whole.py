@@ -45,6 +45,11 @@ class NetworkChange(Section):
     refine: dict[str, Any] = Field({}, description="pseudo labels of later rounds")
     predict: dict[str, Any] = Field({}, description="inference")
 
+    @field_validator("model", "train", "refine", "predict", mode="before")
+    @classmethod
+    def _nothing_may_be_null(cls, section: Any) -> Any:
+        return {} if section is None else section
+
     @field_validator("model")
     @classmethod
     def _one_classifier_for_all(cls, model: dict[str, Any]) -> dict[str, Any]:

@@ -53,22 +53,34 @@ class Affinity:
             return self._make_rows(first, last)
         return self._whole[:, first:last]
 
-    def dense(self) -> Tensor:
-        """All of it, (B, N, N): made once, and kept."""
+    def dense(self, device: str = "cpu") -> Tensor:
+        """All of it, (B, N, N): made once, and kept.
+
+        Args:
+            device: type of the one that makes it: how much it may take at a time.
+        """
         if self._whole is None:
             # An exported network has one form for all sizes of photographs: no count of blocks.
             if torch.is_grad_enabled() or torch.compiler.is_exporting():
                 self._whole = self._make_rows(0, self.positions)
             else:
-                blocks = self._blocks(self._rows_a_block("cpu"))
-                self._whole = torch.cat([self._make_rows(*block) for block in blocks], dim=1)
+                self._whole = self._made_in_blocks(device)
         return self._whole.transpose(1, 2) if self._transposed else self._whole
+
+    def _made_in_blocks(self, device: str) -> Tensor:
+        whole = torch.empty(0)
+        for first, last in self._blocks(self._rows_a_block(device)):
+            rows = self._make_rows(first, last)
+            if first == 0:
+                whole = rows.new_empty(self.batch, self.positions, self.positions)
+            whole[:, first:last] = rows
+        return whole
 
     def apply(self, maps: Tensor) -> Tensor:
         """Every map (B, K, h, w) averaged by it, N = h * w; in the maps' own type."""
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
         if self._is_kept(maps.device.type):
-            result = self.dense() @ flat
+            result = self.dense(maps.device.type) @ flat
         else:
             blocks = self._blocks(self._rows_a_block(maps.device.type))
             result = (self._summed if self._transposed else self._stacked)(flat, blocks)

@@ -279,9 +279,30 @@ def test_processes_share_gpus_where_the_user_says_so_and_spread_first(job_folder
         process.kill()
 
 
-def test_a_training_in_two_processes_takes_two_gpus_and_not_one_twice(tmp_path):
+def test_a_training_in_two_processes_takes_two_gpus_and_not_one_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_slots, "_files", [])
+
     assert gpu_slots.acquire(["0", "1", "0+2", "1+2"], 2, tmp_path, "") == ["0", "1"]
     assert gpu_slots.acquire(["0", "1", "0+2", "1+2"], 2, tmp_path, "") == ["0+2", "1+2"]
+
+
+def test_the_gpu_with_most_room_is_taken():
+    assert gpu_slots.roomiest(["0", "1", "1+2", "0+3", "1+3"], 1) == ["1"]
+    assert gpu_slots.roomiest(["0+2", "1", "2"], 2) == ["0+2", "1"]
+    assert gpu_slots.roomiest(["0", "0+2"], 2) == []
+
+
+@pytest.mark.slow
+def test_trainings_share_gpus_and_every_process_of_one_has_its_own(place, monkeypatch):
+    monkeypatch.setenv("AUXSEG_PROCESSES_PER_GPU", "2")
+    names = ("one", "two")
+    running = [training(FABRIC, place, name, "4,5") for name in names]
+    until(lambda: len(held(place, *names)) == 4)
+
+    assert [gpus for _, gpus in held(place, *names)] == ["4,5"] * 4
+    assert free(place, "4,5,4+2,5+2") == []
+    (place / "end").touch()
+    assert [process.wait(60) for process in running] == [0, 0]
 
 
 @pytest.mark.parametrize("value", ["0", "two", ""])

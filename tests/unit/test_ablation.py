@@ -10,6 +10,7 @@ from auxseg.ablation import (
     changes_of,
     changes_table,
     compared,
+    maker,
     markdown,
     variant_config,
 )
@@ -125,7 +126,11 @@ def test_a_change_sets_its_keys_and_leaves_their_neighbours():
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("ema", {"train": {"ema_decai": 0.9}}, r"changes\.ema is not valid.*\n.*'ema_decay'"),
+        (
+            "ema",
+            {"train": {"ema_decai": 0.9}},
+            r"changes\.ema\.train\.ema_decai: .*'ema_decay'",
+        ),
         ("Ema", {}, "'Ema' cannot be a name; use small letters"),
         ("one", {"model": {"backbone": "x"}}, "backbone would change the classifier"),
         ("one", {"classify": {"epochs": 3}}, r"changes\.one\.classify: unknown key"),
@@ -141,6 +146,52 @@ def test_a_change_does_not_take_the_name_of_another_network():
         changes_of(with_changes(masks={"train": {"epochs": 3}}))
 
 
+def test_a_change_that_changes_nothing_is_told():
+    with pytest.raises(UserError, match=r"changes\.same: changes nothing; set a key"):
+        changes_of(with_changes(same={"train": {"epochs": CONFIG.train.epochs}}))
+
+
+def test_the_faults_of_all_changes_are_told_at_once():
+    with pytest.raises(
+        UserError, match=r"(?s)2 faults.*changes\.a\.train\.x.*changes\.b\.train\.y"
+    ):
+        with_changes(a={"train": {"x": 1}}, b={"train": {"y": 1}})
+
+
+def test_without_true_masks_the_page_of_changes_has_no_figures(tmp_path):
+    for name in ("unchanged", "ema"):
+        metrics(tmp_path / name / "0" / "round0", 0.4)
+        table = tmp_path / name / "0" / "round0" / "metrics.csv"
+        table.write_text(table.read_text().splitlines()[0] + "\n")
+
+    page = changes_markdown(
+        changes_table(tmp_path, {"unchanged": 1, "ema": 1}, (0,)), {"unchanged": 1, "ema": 1}
+    )
+
+    assert page.splitlines()[-2:] == ["| unchanged |", "| ema |"]
+
+
+def test_what_a_change_leaves_alone_is_not_made_again():
+    config = with_changes(
+        rate={"train": {"learning_rate": 0.1}},
+        own={"refine": {"labels_from": "segmentation"}},
+        crf={"predict": {"use_crf": False}},
+    )
+
+    def makers(artifact, name, seed):
+        return [maker(config, artifact, name, seed, number) for number in (0, 1)]
+
+    assert makers("weights", "unchanged", 0) == makers("predictions", "unchanged", 0) == ["", ""]
+    assert makers("weights", "unchanged", 1) == ["unchanged", "unchanged"]
+    assert makers("weights", "rate", 0) == ["rate", "rate"]
+    assert makers("weights", "own", 0) == ["", "own"]
+    assert makers("weights", "own", 1) == ["unchanged", "own"]
+    assert makers("labels", "own", 1)[1] == "own"
+    assert makers("predictions", "own", 1) == ["unchanged", "own"]
+    assert makers("weights", "crf", 1) == ["unchanged", "unchanged"]
+    assert makers("predictions", "crf", 1) == ["crf", "crf"]
+
+
 def test_changes_are_compared_in_every_round_and_the_page_shows_the_last(tmp_path):
     for name, lift in (("unchanged", 0.0), ("ema", 0.1)):
         for seed, miou in ((0, 0.4), (1, 0.5)):
@@ -152,6 +203,7 @@ def test_changes_are_compared_in_every_round_and_the_page_shows_the_last(tmp_pat
     single = table[(table.variant == "single scale") & (table.network == "ema")]
     assert single["mean"].tolist() == pytest.approx([45, 55])
     assert single["seed 1"].tolist() == pytest.approx([50, 60])
-    page = changes_markdown(table).splitlines()
-    assert page[0].startswith("| network | Pseudo labels | Predictions, single scale | Predictions")
+    page = changes_markdown(table, {"unchanged": 2, "ema": 2}).splitlines()
+    assert page[0].endswith("seeds: 2.")
+    assert page[2].startswith("| network | Pseudo labels | Predictions, single scale | Predictions")
     assert "| ema | 10.0 +- 0.0 | 55.0 +- 7.1 | 90.0 +- 0.0 |" in page

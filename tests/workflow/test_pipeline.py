@@ -104,12 +104,10 @@ def test_changes_are_compared_with_the_runs_own_network(project):
     assert done.returncode == 0, done.stdout + done.stderr
 
     folder = project / "results/tiny/ablation"
-    networks = {
-        name: (folder / name / "0/round0/weights.safetensors").read_bytes()
-        for name in ("unchanged", "slower")
-    }
-    own = (project / "results/tiny/round0/weights.safetensors").read_bytes()
-    assert networks["unchanged"] == own != networks["slower"]
+    assert not list((folder / "unchanged").rglob("weights.safetensors"))  # the run has them
+    weights = "round0/weights.safetensors"
+    own = (project / "results/tiny" / weights).read_bytes()
+    assert (folder / "slower/0" / weights).read_bytes() != own
     table = pd.read_csv(folder / "changes.csv")
     rounds = table.groupby(["network", "subject"])["round"].unique().map(list).to_dict()
     assert rounds == {
@@ -118,6 +116,12 @@ def test_changes_are_compared_with_the_runs_own_network(project):
         for subject, numbers in (("labels", [0, 1]), ("predictions", [0]))
     }
     assert (folder / "changes.md").read_text().count("| unchanged |") == 1
+
+    ablation["changes"]["own"] = {"refine": {"labels_from": "segmentation"}}
+    planned = snakemake(project, "changes", "--dry-run", rounds=1, ablation=ablation).stdout
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", planned, flags=re.MULTILINE))
+    jobs = {"ablation_refine": "1", "ablation_evaluate": "2", "changes": "1", "total": "4"}
+    assert counts == jobs
 
 
 def test_a_second_run_does_nothing(project):

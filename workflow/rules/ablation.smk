@@ -37,7 +37,7 @@ use rule predict_round as ablation_predict with:
     input:
         **packed_images("<run>/images.h5"),
         index="<run>/index.h5",
-        weights="<run>/ablation/{variant}/{seed}/round{round}/weights.safetensors",
+        weights=round_weights,
     output:
         predictions="<run>/ablation/{variant}/{seed}/round{round}/predictions.h5",
     log:

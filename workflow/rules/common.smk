@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from auxseg.ablation import changes_of, compared, rounds_of, seeds_of, variant_config
+from auxseg.ablation import changes_of, compared, maker, rounds_of, seeds_of, variant_config
 from auxseg.config import parse_config, stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
 from auxseg.errors import UserError
@@ -48,9 +48,19 @@ def compared_config(variant, seed):
     return variant_config(CONFIG, variant, seed)
 
 
-def network_folder(wildcards):
-    """Where the rounds of the run, or of the network it is compared with, lie."""
-    return "<run>/ablation/{variant}/{seed}" if "variant" in wildcards.keys() else "<run>"
+@functools.cache
+def maker_of(artifact, variant, seed, number):
+    """The network that makes an artifact for another, or the run itself: ""."""
+    return maker(CONFIG, artifact, variant, seed, number)
+
+
+def of_round(wildcards, artifact, file, number):
+    """Where a file of a round lies: with the run, or with the network that makes it for this one."""
+    folder = "<run>"
+    if "variant" in wildcards.keys():
+        owner = maker_of(artifact, wildcards.variant, int(wildcards.seed), number)
+        folder += f"/ablation/{owner}/{wildcards.seed}" if owner else ""
+    return f"{folder}/round{number}/{file}"
 
 
 def options(stage):
@@ -137,12 +147,17 @@ def round_saliency(wildcards):
     """Coarse saliency in round 0, what the last network refined of it afterwards."""
     if int(wildcards.round) == 0:
         return "<run>/saliency.h5"
-    return f"{network_folder(wildcards)}/round{{round}}/saliency.h5"
+    return of_round(wildcards, "labels", "saliency.h5", int(wildcards.round))
 
 
 def last_weights(wildcards):
     """The network of the round before."""
-    return f"{network_folder(wildcards)}/round{int(wildcards.round) - 1}/weights.safetensors"
+    return of_round(wildcards, "weights", "weights.safetensors", int(wildcards.round) - 1)
+
+
+def round_weights(wildcards):
+    """The network of a round."""
+    return of_round(wildcards, "weights", "weights.safetensors", int(wildcards.round))
 
 
 def final_weights(wildcards):
@@ -171,7 +186,7 @@ def round_predictions(wildcards):
     """A round's predictions; after the last round there are pseudo labels but no network."""
     if not has_predictions(wildcards):
         return []
-    return f"{network_folder(wildcards)}/round{{round}}/predictions.h5"
+    return of_round(wildcards, "predictions", "predictions.h5", int(wildcards.round))
 
 
 def has_predictions(wildcards):
@@ -183,7 +198,7 @@ def round_labels(wildcards):
     """The run's own first labels, then those that the network of the round before made."""
     if int(wildcards.round) == 0:
         return "<run>/round0/labels.h5"
-    return f"{network_folder(wildcards)}/round{{round}}/labels.h5"
+    return of_round(wildcards, "labels", "labels.h5", int(wildcards.round))
 
 
 def test_index(wildcards):
@@ -208,6 +223,10 @@ def ablation_metrics(wildcards):
 
 def changes_metrics(wildcards):
     """The figures of the run's network and of its changes, for all seeds and rounds."""
+    if not CONFIG.ablation.changes:
+        raise WorkflowError(
+            "ablation.changes names nothing to compare the run with; name some there."
+        )
     return [
         f"<run>/ablation/{variant}/{seed}/round{number}/metrics.csv"
         for variant in changes_of(CONFIG)
