@@ -56,10 +56,9 @@ def maker_of(artifact, variant, seed, number):
 
 def of_round(wildcards, artifact, file, number):
     """Where a file of a round lies: with the run, or with the network that makes it for this one."""
-    folder = "<run>"
-    if "variant" in wildcards.keys():
-        owner = maker_of(artifact, wildcards.variant, int(wildcards.seed), number)
-        folder += f"/ablation/{owner}/{wildcards.seed}" if owner else ""
+    compared_with = "variant" in wildcards.keys()
+    owner = compared_with and maker_of(artifact, wildcards.variant, int(wildcards.seed), number)
+    folder = f"<run>/ablation/{owner}/{wildcards.seed}" if owner else "<run>"
     return f"{folder}/round{number}/{file}"
 
 
