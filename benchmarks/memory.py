@@ -125,9 +125,10 @@ def document(memory: pd.DataFrame, times: pd.DataFrame) -> str:
 
 Peak resident memory of each stage's processes, added up, by the system's own record of it, read
 every {SECONDS} seconds; generated photographs of 96 to 128 pixels, a tenth as many to evaluate, one
-round, one core. `cam`, `refine` and `predict` grow by the layers that oneDNN compiles for every
-size of photographs and keeps, 1,024 of them unless {CACHE} says otherwise;
-what grows without a network are the index and the names and digests of maps.
+round, one core. Stages with a network take a tenth more or less from one time to another; what
+`cam` and `refine` grow by is mostly layers that oneDNN compiles for every size of photographs and
+keeps, 1,024 of them unless {CACHE} says otherwise. The others grow by
+the index, and by the names and digests of maps.
 
 {as_table(memory)}
 
