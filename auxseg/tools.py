@@ -3,11 +3,15 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from auxseg.download.archives import ARCHIVES
 from auxseg.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command()
@@ -174,12 +178,9 @@ def check_archive(archive: Path, index: Path) -> None:
 def ablation(folder: Path, seeds: tuple[int, ...], rounds: int, table: Path, page: Path) -> None:
     """Gather the figures in FOLDER beside the paper's, as a table and as a page."""
     from auxseg.ablation import ablation_table, markdown
-    from auxseg.store import write_atomically
 
     figures = ablation_table(folder, seeds, rounds)
-    write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
-    write_atomically(page, markdown(figures).encode())
-    print(markdown(figures))
+    _leave(figures, markdown(figures), table, page)
 
 
 @click.command()
@@ -203,10 +204,15 @@ def changes(
 ) -> None:
     """Gather the figures in FOLDER of a run and its changes, as a table and as a page."""
     from auxseg.ablation import changes_markdown, changes_table
-    from auxseg.store import write_atomically
 
     figures = changes_table(folder, dict(networks), seeds)
-    shown = changes_markdown(figures, dict(networks))
+    _leave(figures, changes_markdown(figures, dict(networks)), table, page)
+
+
+def _leave(figures: "pd.DataFrame", shown: str, table: Path, page: Path) -> None:
+    """Write a comparison's figures as CSV and as they are shown, and show them."""
+    from auxseg.store import write_atomically
+
     write_atomically(table, figures.to_csv(index=False, float_format="%.3f").encode())
     write_atomically(page, shown.encode())
     print(shown)

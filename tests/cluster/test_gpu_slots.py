@@ -130,106 +130,6 @@ def test_jobs_of_slurm_do_not_wait_for_one_another(tmp_path, monkeypatch):
     assert len({workstation, first, gpu_slots.lock_folder()}) == 3
 
 
-# Takes a GPU for each process of its training, says so, and has it until all did and may end.
-RANK = """
-import os, subprocess, sys, time
-from pathlib import Path
-from auxseg import gpu_slots
-
-place, count = Path(sys.argv[1]), int(sys.argv[2])
-gpu_slots._PLACE = place
-gpu_slots.take_gpus(count)
-rank = os.environ.get("LOCAL_RANK", "0")
-if rank == "0" and "LOCAL_WORLD_SIZE" not in os.environ:
-    for number in range(1, count):
-        subprocess.Popen([sys.executable, *sys.argv], env=os.environ | {"LOCAL_RANK": str(number)})
-place.joinpath(f"{sys.argv[3]}.{rank}").write_text(
-    f"{os.getpid()} {os.environ['CUDA_VISIBLE_DEVICES']}"
-)
-while not place.joinpath("end").exists() or len(list(place.glob(f"{sys.argv[3]}.?"))) < count:
-    time.sleep(0.02)
-"""
-FABRIC = [sys.executable]  # whose first process starts the others
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-
-def training(start: list[str], place: Path, name: str, ids: str) -> subprocess.Popen:
-    """A training in two processes, of no more than what it holds."""
-    script = place / "rank.py"
-    script.write_text(RANK)
-    named = {"CUDA_VISIBLE_DEVICES": ids, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([*start, script, place, "2", name], env=os.environ | named)
-
-
-def held(place: Path, *names: str) -> list[list[str]]:
-    """Process and GPUs of every rank that came so far: two a training."""
-    files = sorted(file for name in names for file in place.glob(f"{name}.?"))
-    return [words for file in files if len(words := file.read_text().split()) == 2]
-
-
-@pytest.fixture
-def place(tmp_path):
-    """Where trainings meet; all have ended with the test."""
-    yield tmp_path
-    (tmp_path / "end").touch()
-
-
-def until(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def free(place: Path, ids: str) -> list[str]:
-    """Those that nobody holds."""
-    folder = place / f"auxseg-gpus-{os.getuid()}"
-    ask = "import sys; from pathlib import Path; from auxseg.gpu_slots import acquire;"
-    ask += "print(acquire([sys.argv[1]], 1, Path(sys.argv[2]), ''))"
-    found = []
-    for name in ids.split(","):
-        words = [sys.executable, "-c", ask, name, str(folder)]
-        try:
-            subprocess.run(words, cwd=ROOT, timeout=1.5, capture_output=True, check=True)
-            found.append(name)
-        except subprocess.TimeoutExpired:
-            pass
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("start", [FABRIC, TORCHRUN], ids=["fabric", "torchrun"])
-def test_a_gpu_is_taken_as_long_as_its_own_process_of_a_training_lives(place, start):
-    first = training(start, place, "first", "4,5,6")
-    until(lambda: len(held(place, "first")) == 2)
-    (leader, seen), (other, also) = held(place, "first")
-    assert seen == also == "4,5"
-
-    first.kill()
-    if str(first.pid) != leader:
-        os.kill(int(leader), signal.SIGKILL)
-    first.wait()
-
-    assert free(place, "4,5,6") == ["4", "6"]
-    os.kill(int(other), signal.SIGKILL)
-    assert free(place, "5") == ["5"]
-
-
-@pytest.mark.slow
-def test_trainings_under_torchrun_wait_for_one_another_as_wholes(place):
-    both = {name: training(TORCHRUN, place, name, "4,5,6") for name in ("one", "two")}
-    until(lambda: len(held(place, "one", "two")) == 2)
-    time.sleep(1)
-
-    first = held(place, "one") or held(place, "two")
-    assert [gpus for _, gpus in first] == ["4,5", "4,5"]
-    assert len(held(place, "one", "two")) == 2
-
-    (place / "end").touch()
-    assert [process.wait(60) for process in both.values()] == [0, 0]
-    assert len(held(place, "one", "two")) == 4
-
-
 LOCK = "import os; from auxseg.gpu_slots import take_gpus; take_gpus(1);"
 LOCK += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
 
@@ -290,19 +190,6 @@ def test_the_gpu_with_most_room_is_taken():
     assert gpu_slots.roomiest(["0", "1", "1+2", "0+3", "1+3"], 1) == ["1"]
     assert gpu_slots.roomiest(["0+2", "1", "2"], 2) == ["0+2", "1"]
     assert gpu_slots.roomiest(["0", "0+2"], 2) == []
-
-
-@pytest.mark.slow
-def test_trainings_share_gpus_and_every_process_of_one_has_its_own(place, monkeypatch):
-    monkeypatch.setenv("AUXSEG_PROCESSES_PER_GPU", "2")
-    names = ("one", "two")
-    running = [training(FABRIC, place, name, "4,5") for name in names]
-    until(lambda: len(held(place, *names)) == 4)
-
-    assert [gpus for _, gpus in held(place, *names)] == ["4,5"] * 4
-    assert free(place, "4,5,4+2,5+2") == []
-    (place / "end").touch()
-    assert [process.wait(60) for process in running] == [0, 0]
 
 
 @pytest.mark.parametrize("value", ["0", "two", ""])

@@ -141,7 +141,7 @@ def test_a_cluster_is_asked_for_what_the_page_says():
     }
 
     assert told == {name: asked[name] for name in told}
-    assert asked.keys() - told.keys() == {"ablation", "changes", "submission"}
+    assert asked.keys() - told.keys() == {"ablation", "submission"}
 
 
 def test_a_training_over_several_nodes_is_told_with_options_that_there_are():

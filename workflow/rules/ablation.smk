@@ -85,15 +85,16 @@ rule ablation:
         runtime=10,
         gpu=0,
     params:
-        seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),
-        rounds=CONFIG.rounds,
-        folder=lambda wildcards, output: str(Path(output.table).parent),
+        comparison="ablation",
+        networks=f"--rounds {CONFIG.rounds}",
+        seeds=repeated_seeds(),
+        folder=folder_of_output("table"),
     shell:
-        "auxseg ablation {params.folder:q} {params.seeds} --rounds {params.rounds}"
+        "auxseg {params.comparison} {params.folder:q} {params.networks} {params.seeds}"
         " --table {output.table} --page {output.page} 2>&1 | tee -i {log}"
 
 
-rule changes:
+use rule ablation as changes with:
     input:
         changes_metrics,
     output:
@@ -103,17 +104,8 @@ rule changes:
         "<logs>/changes.log",
     benchmark:
         "<benchmarks>/changes.tsv"
-    conda:
-        "../../envs/auxseg-cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=10,
-        gpu=0,
     params:
-        seeds=" ".join(f"--seed {seed}" for seed in seeds_of(CONFIG)),
+        comparison="changes",
         networks=changed_networks,
-        folder=lambda wildcards, output: str(Path(output.table).parent),
-    shell:
-        "auxseg changes {params.folder:q} {params.networks} {params.seeds}"
-        " --table {output.table} --page {output.page} 2>&1 | tee -i {log}"
+        seeds=repeated_seeds(),
+        folder=folder_of_output("table"),

@@ -234,6 +234,11 @@ def changes_metrics(wildcards):
     ]
 
 
+def repeated_seeds():
+    """The seeds of a comparison, for the shell."""
+    return " ".join(f"--seed {seed}" for seed in seeds_of(CONFIG))
+
+
 def changed_networks(wildcards):
     """Their names and numbers of rounds with labels, for the shell."""
     rounds = {n: compared_config(n, CONFIG.random_seed).labelled_rounds for n in changes_of(CONFIG)}
@@ -248,3 +253,8 @@ def optional_flag(name):
 def folder_of(name):
     """The folder of an input, for the shell; derived of it, so never a trigger."""
     return lambda wildcards, input: str(Path(input[name]).parent)
+
+
+def folder_of_output(name):
+    """The folder of an output, likewise."""
+    return lambda wildcards, output: str(Path(output[name]).parent)
