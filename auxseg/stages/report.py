@@ -105,13 +105,7 @@ def run(
     settings = configuration(origins, rounds).encode()
     write_atomically(page.parent / "metrics.csv", figures)
     write_atomically(page.parent / "config.yaml", settings)
-    drawn = {
-        "losses": plots.plot_losses(histories),
-        "miou": plots.plot_miou(metrics),
-        "pseudo_labels": plots.plot_pseudo_labels(metrics),
-        "saliency": plots.plot_saliency(metrics),
-        "per_class": plots.plot_per_class(classes),
-    }
+    pictures = _write_plots(page.parent, _drawn(histories, metrics, classes))
     columns, rows = tables.by_class(classes)
     content = Page(
         title=options.title,
@@ -125,7 +119,7 @@ def run(
         per_class_columns=columns,
         per_class=rows,
         supervision=supervision(origins, masks),
-        plots=_write_plots(page.parent, drawn),
+        plots=pictures,
         figures=data_url(figures, ".csv"),
         config=data_url(settings, ".yaml"),
         gallery=browser.data,
@@ -229,6 +223,18 @@ def _write_pictures(folder: Path, browser: Gallery) -> None:
     shutil.rmtree(folder / PICTURES, ignore_errors=True)
     for name, content in browser.files.items():
         write_atomically(folder / name, content)
+
+
+def _drawn(
+    histories: Mapping[str, pd.DataFrame], metrics: pd.DataFrame, classes: pd.DataFrame
+) -> dict[str, bytes | None]:
+    return {
+        "losses": plots.plot_losses(histories),
+        "miou": plots.plot_miou(metrics),
+        "pseudo_labels": plots.plot_pseudo_labels(metrics),
+        "saliency": plots.plot_saliency(metrics),
+        "per_class": plots.plot_per_class(classes),
+    }
 
 
 def _write_plots(folder: Path, drawn: Mapping[str, bytes | None]) -> list[Picture]:

@@ -6,6 +6,7 @@ Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkp
         them: every few minutes and when told to end).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,6 @@ def run(
 ) -> None:
     """Train the network; continues an interrupted run."""
     table = read_index(index)
-    previous = read_description(initial_weights, classes=table.classes)
     targets = _targets(options, labels, masks)
     inputs = {
         name: file_digest(path)
@@ -58,8 +58,7 @@ def run(
     seed = options.random_seed * SEEDS_A_RUN + round_number + 1
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
-    network = build_network(num_classes=len(table.classes), **model)
-    _begin(network, initial_weights, previous, options)
+    network = _network(model, initial_weights, table.classes)
 
     def losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
         return multi_task_losses(network(images), batch, counts, options)
@@ -91,16 +90,17 @@ def run(
     )
 
 
-def _begin(
-    network: AuxSegNet, weights: Path, description: dict[str, Any], options: TrainJob
-) -> None:
-    """Fill the network where the round begins: at the classifier, or where a round ended."""
+def _network(model: dict[str, Any], weights: Path, classes: Sequence[str]) -> AuxSegNet:
+    """The network where the round begins: at the classifier, or where a round ended."""
+    description = read_description(weights, classes=classes)
+    network = build_network(num_classes=len(classes), **model)
     new = load_weights(network, weights, allow_missing=description["kind"] == "classifier")
     if any(name.startswith("backbone.") for name in new):
         raise UserError(
-            f"{weights}: learnt on another backbone than {options.model.backbone!r}; run stage "
+            f"{weights}: learnt on another backbone than {model['backbone']!r}; run stage "
             f"classify with this one."
         )
+    return network
 
 
 def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path:
