@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 
-from auxseg.errors import UserError, listing
+from auxseg.errors import UserError, disk_fault, listing
 from auxseg.store import sha256
 
 _KEY = "auxseg"  # one key alone: safetensors writes several in any order
 _Byte = Annotated[int, Field(ge=0, le=255)]
+Branches = Literal["seg", "seg+cls", "seg+sal", "all"]
+AffinityKind = Literal["none", "seg", "sal", "cross-task", "dual"]
 
 
 class _Backbone(BaseModel):
@@ -30,8 +32,8 @@ class _Backbone(BaseModel):
 class _Network(_Backbone):
     """What a network is built from: arguments of `build_network`, with its defaults."""
 
-    branches: Literal["seg", "seg+cls", "seg+sal", "all"] = "all"
-    affinity: Literal["none", "seg", "sal", "cross-task", "dual"] = "cross-task"
+    branches: Branches = "all"
+    affinity: AffinityKind = "cross-task"
     transpose_affinity: bool = False
     dense_channels: int = Field(128, ge=1)
 
@@ -110,7 +112,9 @@ def read_description(
     try:
         with safe_open(path, framework="numpy") as file:
             description, _ = read_metadata(path, file.metadata())
-    except (SafetensorError, OSError, ValueError):
+    except (SafetensorError, OSError, ValueError) as error:
+        if disk_fault(error) is not None:
+            raise
         raise UserError(f"{path}: not a weights file of auxseg; run its stage again.") from None
     _check(path, description)
     if kind is not None and description["kind"] != kind:

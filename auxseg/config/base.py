@@ -8,8 +8,8 @@ Positive = Annotated[float, Field(gt=0)]
 Threshold = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 PRECISIONS = (
-    "on GPUs bf16-mixed and 16-mixed are faster; on processors 16-mixed is slower, and bf16-mixed "
-    "faster only with instructions for it (AMX, AVX512-BF16)"
+    "on GPUs bf16-mixed and 16-mixed are faster; on processors bf16-mixed is, with instructions "
+    "for it (AMX, AVX512-BF16), and there is no 16-mixed"
 )
 Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=4)], ...], Field(min_length=1)]
 

@@ -1,6 +1,6 @@
 """Sections model, classify and train: the network and how it learns."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,6 +12,7 @@ def _whole_number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+LARGEST_SEED = 10**6
 OutputStride = Annotated[Literal[8, 16], BeforeValidator(_whole_number)]
 FrozenStride = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole_number)]
 
@@ -84,10 +85,15 @@ class ModelOptions(BackboneOptions):
 class TrainingOptions(Section):
     """What the classifier and the multi-task network share in training (docs/method.md, 3)."""
 
+    section: ClassVar[str]  # of the configuration, for messages
+
     epochs: int = Field(10, ge=1, description="passes over the training images")
     batch_size: int = Field(8, ge=1, description="images a step")
     accumulate: int = Field(
-        1, ge=1, description="parts that a step takes one after the other: less memory, same step"
+        1,
+        ge=1,
+        description="parts that a step takes one after the other: less memory, and the same step "
+        "while batch norm is frozen",
     )
     learning_rate: float = Field(2e-3, gt=0, description="initial rate of the backbone")
     head_rate_factor: float = Field(10.0, gt=0, description="rate of new layers / backbone's")
@@ -127,9 +133,13 @@ class TrainingOptions(Section):
 class ClassifyOptions(TrainingOptions):
     """Training of the classification branch alone."""
 
+    section: ClassVar[str] = "classify"
+
 
 class TrainOptions(TrainingOptions):
     """Training of the multi-task network in every round."""
+
+    section: ClassVar[str] = "train"
 
     classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
     saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
@@ -160,7 +170,7 @@ class ClassifyJob(ClassifyOptions):
 
     model: BackboneOptions = Field(BackboneOptions(), description="see section model")
     random_seed: int = Field(
-        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+        0, ge=0, le=LARGEST_SEED, description="of initialisation, order and augmentation"
     )
 
 
@@ -169,5 +179,5 @@ class TrainJob(TrainOptions):
 
     model: ModelOptions = Field(ModelOptions(), description="see section model")
     random_seed: int = Field(
-        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+        0, ge=0, le=LARGEST_SEED, description="of initialisation, order and augmentation"
     )

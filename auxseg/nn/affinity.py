@@ -77,7 +77,10 @@ class Affinity:
         return whole
 
     def apply(self, maps: Tensor) -> Tensor:
-        """Every map (B, K, h, w) averaged by it, N = h * w; in the maps' own type."""
+        """Every map (B, K, h, w), N = h * w, summed with each row's weights; in the maps' own type.
+
+        One task's rows add up to 1; a cross-task affinity's, and a transpose's, to another sum.
+        """
         flat = maps.flatten(2).transpose(1, 2)  # (B, N, K)
         if self._is_kept(maps.device.type):
             result = self.dense(maps.device.type) @ flat

@@ -65,7 +65,11 @@ class Backbone(nn.Module):
         return self
 
     def freeze_up_to(self, last: str) -> None:
-        """Keep the body's module named `last`, and all that stand before it, as they are."""
+        """Keep the body's module named `last`, and all that stand before it, as they are.
+
+        Raises:
+            UserError: there is no such module.
+        """
         reached = False
         for name, module in self.body.named_modules():
             inside = f"{name}.".startswith(f"{last}.")
@@ -76,10 +80,15 @@ class Backbone(nn.Module):
                 parameter.requires_grad_(False)
             if isinstance(module, _BATCH_NORMS):
                 self._frozen_norms.append(module)
+        if not reached:
+            raise UserError(
+                f"model.frozen_stride: the backbone has no module {last!r}, which it says its "
+                f"layers end with there; mend its feature_info, or set the key to 1."
+            )
 
 
 class TimmBody(nn.Module):
-    """The feature part of a timm classifier, its final 1x1 convolution included."""
+    """The feature part of a timm classifier; what follows its pooling takes no part."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -160,6 +169,7 @@ def _torchvision_backbone(name: str, output_stride: int, freeze_batch_norm: bool
     )
 
 
+@torch.inference_mode(False)  # wherever it is called: its features are asked for gradients
 def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Backbone:
     if not timm.is_model(name):
         close = difflib.get_close_matches(name, timm.list_models(), n=4)
@@ -189,12 +199,18 @@ def _timm_backbone(name: str, output_stride: int, freeze_batch_norm: bool) -> Ba
     )
 
 
-@torch.inference_mode()
 def _measure(model: Any) -> tuple[int, int]:
-    """(channels, stride) of the features, from one small image."""
+    """(channels, stride) of the features of one small image; freezes what they do not depend on.
+
+    Processes that train together would wait for gradients of these for ever.
+    """
     side = 64
     model.eval()
     features = model.forward_features(torch.zeros(1, 3, side, side))
     if features.ndim != 4:
         raise ValueError("its features are no (B, K, h, w) map")
+    features.sum().backward()
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.grad is not None)
+        parameter.grad = None
     return features.shape[1], side // features.shape[2]

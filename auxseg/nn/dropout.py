@@ -1,7 +1,8 @@
 """Dropout of whole channels, whose draws belong to samples.
 
 What a sample loses depends on its seed alone: not on the batch it comes in, nor on the process, the
-device or an interruption. So any number of processes learn the same from the same samples.
+device or an interruption. So any number of processes learn the same from the same samples, while
+batch norm is frozen.
 """
 
 import contextlib

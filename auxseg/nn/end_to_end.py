@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from auxseg.nn.inference import SMALLEST_SIDE
 from auxseg.nn.network import AuxSegNet
-
-_SMALLEST_SIDE = 32
 
 
 class EndToEnd(nn.Module):
@@ -37,7 +36,7 @@ def export_program(network: AuxSegNet) -> ExportedProgram:
     """The network's graph for one photograph of any size, both sides at least 32 pixels."""
     whole = EndToEnd(network.requires_grad_(False)).eval()
     example = torch.zeros(1, 3, 96, 131, dtype=torch.uint8)
-    sides = {2: Dim("height", min=_SMALLEST_SIDE), 3: Dim("width", min=_SMALLEST_SIDE)}
+    sides = {2: Dim("height", min=SMALLEST_SIDE), 3: Dim("width", min=SMALLEST_SIDE)}
     return torch.export.export(whole, (example,), dynamic_shapes=(sides,), strict=False)
 
 

@@ -65,9 +65,12 @@ def initialise_backbone(backbone: Backbone, name: str, weights: str) -> None:
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     missing = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]
     if missing:
+        first = missing[0]
+        there = f"there of shape {tuple(state[first].shape)}" if first in state else "not there"
         raise UserError(
-            f"model.weights: {weights} lacks {len(missing)} of {len(own)} tensors of {name}, "
-            f"first {missing[0]}; name a state dict of this backbone."
+            f"model.weights: {weights} does not fit {len(missing)} of {len(own)} tensors of "
+            f"{name}, first {first} {tuple(own[first].shape)}, {there}; name a state dict of this "
+            f"backbone."
         )
     body.load_state_dict(fitting, strict=False)
 

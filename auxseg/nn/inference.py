@@ -10,9 +10,10 @@ from torch import Tensor
 
 from auxseg.nn.backbones import Backbone
 from auxseg.nn.network import AuxSegNet, Outputs, normalise
+from auxseg.nn.precision import autocast
 from auxseg.nn.resize import resize_bilinear
 
-_SMALLEST_SIDE = 32
+SMALLEST_SIDE = 32  # pixels: a smaller image is enlarged before it is shown to a network
 
 
 @torch.inference_mode()
@@ -48,7 +49,7 @@ def average_maps(
     for scale in scales:
         scaled = normalise(_rescale(pixels, scale), backbone)
         pair = torch.cat((scaled, scaled.flip(3))) if flip else scaled
-        with _precision_of(precision, device):
+        with autocast(precision, device):
             found = maps_of(pair)
         maps = activation(resize_bilinear(found.float(), size))  # (1 or 2, K, height, width)
         mean = (maps[0] + maps[1].flip(2)) / 2 if flip else maps[0]
@@ -127,8 +128,8 @@ def dense_affinity(
         image: (H, W, 3) uint8 RGB.
 
     Returns:
-        (N, N) float32, whose row i says what position i is averaged with, and the (rows, columns)
-        of the N positions.
+        (N, N) float32, whose row i has the weights of what is summed for position i, and the
+        (rows, columns) of the N positions.
     """
     pixels = _as_batch(image, device_of(network))
     outputs = network(normalise(pixels, network.backbone))
@@ -148,16 +149,11 @@ def _as_batch(image: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
 
 
-def _precision_of(precision: str, device: torch.device) -> torch.autocast:
-    kinds = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    kind = kinds.get(precision, torch.bfloat16)
-    return torch.autocast(device.type, kind, enabled=precision in kinds)
-
-
 def _rescale(pixels: Tensor, scale: float) -> Tensor:
+    scale = max(scale, SMALLEST_SIDE / min(pixels.shape[2:]))
     if scale == 1.0:
         return pixels
-    height, width = (max(_SMALLEST_SIDE, round(side * scale)) for side in pixels.shape[2:])
+    height, width = (round(side * scale) for side in pixels.shape[2:])
     mode = "bicubic" if scale > 1 else "area"
     resized = F.interpolate(pixels.float(), size=(height, width), mode=mode)
     return resized.clamp(0, 255).round().to(torch.uint8)

@@ -60,8 +60,8 @@ def _pairwise_terms(
             kernel = PermutohedralFilter(points)
         except ValueError:
             raise UserError(
-                f"crf.{widths}: too narrow for engine torch and an image of {width} x {height} "
-                f"pixels; widen them, or take engine pydensecrf."
+                f"{widths} of section crf: too narrow for engine torch and an image of {width} x "
+                f"{height} pixels; widen them there, or take engine pydensecrf."
             ) from None
         total = kernel(torch.ones(len(points), 1, device=image.device))
         terms.append(((kernel, (total + _SMALLEST).rsqrt()), weight))

@@ -1,11 +1,12 @@
 """The multi-task network of AuxSegNet: one backbone, up to three tasks, a cross-task affinity."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from auxseg.description import AffinityKind, Branches
 from auxseg.errors import UserError
 from auxseg.nn.affinity import Affinity, CrossTaskAffinity
 from auxseg.nn.backbones import Backbone, build_backbone
@@ -63,12 +64,13 @@ class AuxSegNet(nn.Module):
         backbone: Backbone,
         num_classes: int,
         *,
-        branches: str = "all",
-        affinity: str = "cross-task",
+        branches: Branches = "all",
+        affinity: AffinityKind = "cross-task",
         dense_channels: int = 128,
         transpose_affinity: bool = False,
     ) -> None:
         super().__init__()
+        _refuse_what_is_no_network(branches, affinity)
         self.backbone = backbone
         self.transpose_affinity = transpose_affinity
         shared: dict[str, Any] = {
@@ -134,8 +136,8 @@ def build_network(
     num_classes: int,
     *,
     output_stride: int = 16,
-    branches: str = "all",
-    affinity: str = "cross-task",
+    branches: Branches = "all",
+    affinity: AffinityKind = "cross-task",
     transpose_affinity: bool = False,
     dense_channels: int = 128,
     freeze_batch_norm: bool = True,
@@ -157,7 +159,8 @@ def build_network(
         frozen_stride: keep the backbone's layers up to this stride as loaded; 1 = none.
 
     Raises:
-        UserError: unknown backbone, or an output stride it cannot do.
+        UserError: unknown backbone, branches or affinity, an output stride the backbone cannot do,
+            or an affinity of a branch that is not there.
     """
     body = build_backbone(
         backbone,
@@ -175,10 +178,32 @@ def build_network(
     )
 
 
+def _refuse_what_is_no_network(branches: str, affinity: str) -> None:
+    for key, value, kind in (
+        ("branches", branches, Branches),
+        ("affinity", affinity, AffinityKind),
+    ):
+        if value not in get_args(kind):
+            known = ", ".join(get_args(kind))
+            raise UserError(f"{key}: {value!r} is not known; use one of {known}.")
+    if affinity in ("sal", "cross-task", "dual") and branches not in ("seg+sal", "all"):
+        raise UserError(
+            f"affinity: {affinity!r} needs the saliency branch; set branches to 'seg+sal' or "
+            f"'all', or affinity to 'none' or 'seg'."
+        )
+
+
 def normalise(images: Tensor, backbone: Backbone) -> Tensor:
-    """RGB images (B, 3, H, W) uint8 to what the backbone wants: float32, channels last."""
+    """RGB images (B, 3, H, W) uint8 to what the backbone wants: float32, channels last.
+
+    Raises:
+        UserError: images of another type.
+    """
     if images.dtype != torch.uint8:
-        raise UserError(f"images must be uint8 RGB, not {images.dtype}.")
+        raise UserError(
+            f"images must be uint8 RGB in [0, 255], not {images.dtype}; leave their normalisation "
+            f"to this function."
+        )
     mean = torch.tensor(backbone.mean, device=images.device).view(1, 3, 1, 1) * 255
     std = torch.tensor(backbone.std, device=images.device).view(1, 3, 1, 1) * 255
     return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)

@@ -94,10 +94,16 @@ def fill(
     if not allow_missing:
         faults += [f"{k}: missing in the file" for k in missing]
         faults += [f"{k}: unknown to this network" for k in unexpected]
-    if faults or len(missing) == len(own):
-        shown = "; ".join(faults[:8]) or "no tensor in common"
-        raise UserError(f"{path}: weights do not fit this network ({len(faults)} faults): {shown}")
-    network.load_state_dict({k: state[k] for k in own.keys() & state.keys()}, strict=False)
+    common = own.keys() & state.keys()
+    if not common:
+        faults = ["no tensor in common"]
+    if faults:
+        raise UserError(
+            f"{path}: weights do not fit this network ({len(faults)} faults): "
+            f"{'; '.join(faults[:8])}; build it with the backbone, branches, affinity and classes "
+            f"that they were trained with."
+        )
+    network.load_state_dict({k: state[k] for k in common}, strict=False)
     return missing
 
 
@@ -123,6 +129,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"save the state dict alone."
         ) from None
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    state = state if isinstance(state, dict) else {}
     return {k: v for k, v in state.items() if isinstance(v, Tensor)}
 
 

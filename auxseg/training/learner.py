@@ -12,6 +12,7 @@ from auxseg.config import TrainingOptions
 from auxseg.errors import UserError, reason_of
 from auxseg.nn.dropout import dropout_of_samples
 from auxseg.nn.network import AuxSegNet, Classifier, normalise
+from auxseg.nn.precision import refuse_what_is_for_gpus
 from auxseg.nn.resize import resize_bilinear
 from auxseg.runtime import Runtime, make_fabric
 from auxseg.stopping import end_with_launcher
@@ -47,11 +48,12 @@ class Learner:
     ) -> None:
         end_with_launcher()
         self.fabric = make_fabric(runtime, options.precision)
+        refuse_what_is_for_gpus(options.precision, self.fabric.device)
         self.fabric.launch()  # the other processes, each from the command's start
         torch.set_num_threads(max(1, runtime.threads // self.fabric.world_size))
         if options.batch_size % self.fabric.world_size:
             raise UserError(
-                f"batch_size: {options.batch_size} images cannot be shared by "
+                f"{options.section}.batch_size: {options.batch_size} images cannot be shared by "
                 f"{self.fabric.world_size} processes; make it a multiple of that."
             )
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -94,7 +96,8 @@ class Learner:
             UserError: a loss is not finite; nothing was learnt from the batch.
         """
         options = self._options
-        torch.manual_seed(number)  # for backbones that draw otherwise than by samples
+        # For backbones that draw otherwise than by samples: other in each run, step and process.
+        torch.manual_seed(int(batch["seed"][0]))
         rate = set_rate(self._optimiser, options, progress)
         self._optimiser.zero_grad(set_to_none=True)
         try:
@@ -102,11 +105,11 @@ class Learner:
         except RuntimeError as error:
             if options.compile and type(error).__module__.startswith(_COMPILERS):
                 raise UserError(
-                    f"compile: the network cannot be compiled here ({reason_of(error)}); set it to "
-                    f"false, or install a C++ compiler."
+                    f"{options.section}.compile: the network cannot be compiled here "
+                    f"({reason_of(error)}); set it to false, or install a C++ compiler."
                 ) from None
             raise
-        refuse_nan(values, number)
+        refuse_nan(values, number, options.section)
         if options.clip_gradient:
             # The scaler of 16-mixed overflows now and then, and skips that step by itself.
             self.fabric.clip_gradients(
@@ -165,7 +168,8 @@ class Learner:
             return None
         self._network.eval()
         pixels = normalise(images.to(self.fabric.device), self._network.backbone)
-        logits = self._network(pixels).refined_segmentation
+        # Called as it is: what is compiled would be compiled once more for these crops.
+        logits = self._network.forward(pixels).refined_segmentation
         height, width = images.shape[2:]
         enlarged = resize_bilinear(logits, (height, width))
         return enlarged.argmax(dim=1).to(torch.uint8).cpu()
@@ -188,9 +192,10 @@ class Learner:
         if self._average is not None:
             self._network.load_state_dict(self._average.module.state_dict())
         if not all(value.isfinite().all() for value in self._network.parameters()):
+            section = self._options.section
             raise UserError(
-                "training ended with weights that are not finite; lower learning_rate or "
-                "head_rate_factor and run again."
+                f"training ended with weights that are not finite; lower {section}.learning_rate "
+                f"or {section}.head_rate_factor and run again."
             )
 
 
@@ -234,11 +239,11 @@ def numbers(losses: Losses) -> dict[str, float]:
     return dict(zip([*losses, "loss"], values, strict=True))
 
 
-def refuse_nan(losses: dict[str, float], step: int) -> None:
+def refuse_nan(losses: dict[str, float], step: int, section: str) -> None:
     """Stop at the first loss that is not a finite number."""
     for name, value in losses.items():
         if not abs(value) < float("inf"):
             raise UserError(
                 f"training stopped: the {name} loss is {value} in step {step}; lower "
-                f"learning_rate or head_rate_factor and run again."
+                f"{section}.learning_rate or {section}.head_rate_factor and run again."
             )

@@ -1,6 +1,5 @@
 """The training loop, for the classifier and the multi-task network alike."""
 
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -42,8 +41,13 @@ class Paths:
 
     @classmethod
     def beside(cls, weights: Path, history: Path) -> "Paths":
-        """Checkpoint and event files in the folder of the weights."""
-        return cls(weights.with_name("checkpoint.pt"), history, weights.with_name("tensorboard"))
+        """Checkpoint and event files in the folder of the weights, and with another name's name."""
+        prefix = "" if weights.stem == "weights" else f"{weights.stem}-"
+        return cls(
+            weights.with_name(f"{prefix}checkpoint.pt"),
+            history,
+            weights.with_name(f"{prefix}tensorboard"),
+        )
 
 
 def fit(
@@ -139,7 +143,8 @@ class TrainingLog:
         learner.fabric.barrier()  # nobody writes before all have read
         if learner.fabric.is_global_zero:
             if checkpoint is None:
-                shutil.rmtree(paths.tensorboard, ignore_errors=True)
+                for events in paths.tensorboard.glob("events.out.tfevents.*"):
+                    events.unlink()
             else:
                 print(f"goes on after step {self.done} of {steps}", file=sys.stderr)
             self._events = SummaryWriter(paths.tensorboard, purge_step=self.done)

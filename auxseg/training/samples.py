@@ -178,8 +178,8 @@ def batches(
     """
     if processes > 1 and len(dataset) < batch_size:
         raise UserError(
-            f"batch_size: {batch_size} images for {processes} processes are more than the "
-            f"{len(dataset)} there are; lower it."
+            f"{dataset.options.section}.batch_size: {batch_size} images for {processes} processes "
+            f"are more than the {len(dataset)} there are; lower it."
         )
     sampler = EpochSampler(len(dataset), batch_size, dataset.seed, rank, processes)
     loader: DataLoader[Batch] = DataLoader(

@@ -81,3 +81,28 @@ def test_nothing_is_frozen_by_default():
     backbone = build_backbone("test_efficientnet", freeze_batch_norm=False)
 
     assert all(parameter.requires_grad for parameter in backbone.parameters())
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "resnet18"])
+def test_what_the_features_do_not_depend_on_waits_for_no_gradients(name):
+    backbone = build_backbone(name, freeze_batch_norm=False).train()
+
+    backbone(torch.randn(2, 3, 64, 64)).sum().backward()
+
+    learning = [p for p in backbone.parameters() if p.requires_grad]
+    assert learning
+    assert all(p.grad is not None for p in learning)
+
+
+def test_a_backbone_may_be_built_where_gradients_are_off():
+    with torch.inference_mode():
+        backbone = build_backbone("test_efficientnet", freeze_batch_norm=False)
+
+    assert all(p.requires_grad and not p.is_inference() for p in backbone.parameters())
+
+
+def test_a_layer_to_freeze_that_is_not_there_is_named():
+    backbone = build_backbone("test_efficientnet")
+
+    with pytest.raises(UserError, match=r"^model\.frozen_stride: .*'model\.layer'"):
+        backbone.freeze_up_to("model.layer")

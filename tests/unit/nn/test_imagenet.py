@@ -31,7 +31,7 @@ def test_weights_that_are_nowhere_to_be_had_are_one_sentence(monkeypatch):
 def test_a_state_dict_of_another_backbone_is_refused(tmp_path):
     torch.save(build_backbone("resnet18").body.model.state_dict(), tmp_path / "resnet18.pth")
 
-    with pytest.raises(UserError, match=r"resnet18\.pth lacks \d+ of \d+ tensors"):
+    with pytest.raises(UserError, match=r"resnet18\.pth does not fit \d+ of \d+ tensors"):
         initialise_backbone(
             build_backbone("test_efficientnet"), "test_efficientnet", str(tmp_path / "resnet18.pth")
         )

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
+from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.inference import average_maps, class_probabilities
 from auxseg.nn.network import build_network
@@ -78,3 +80,22 @@ def test_lower_precision_stays_near():
 
     assert near.dtype == np.float32
     assert 0 < np.abs(near - exact).max() < 0.05
+
+
+def test_a_small_image_is_enlarged_in_its_own_proportions():
+    sizes = []
+
+    def seen(images: torch.Tensor) -> torch.Tensor:
+        sizes.append(tuple(images.shape[2:]))
+        return red(images)
+
+    average_maps(image(20, 300), BACKBONE, seen, scales=(0.5, 1.0, 2.0), flip=False, size=(20, 300))
+
+    assert sizes == [(32, 480), (32, 480), (40, 600)]
+
+
+def test_a_format_for_gpus_is_refused_on_a_processor():
+    with pytest.raises(UserError, match=r"^precision: 16-mixed is for GPUs; on a processor take"):
+        average_maps(
+            image(), BACKBONE, red, scales=(1.0,), flip=False, size=(4, 6), precision="16-mixed"
+        )

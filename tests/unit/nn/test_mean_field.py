@@ -65,5 +65,7 @@ def test_kernels_too_narrow_for_the_lattice_are_told_by_their_keys():
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     unary = np.zeros((2, 40, 60), dtype=np.float32)
 
-    with pytest.raises(UserError, match=r"crf\.bilateral_sxy and bilateral_srgb: too narrow for"):
+    with pytest.raises(
+        UserError, match="bilateral_sxy and bilateral_srgb of section crf: too narrow"
+    ):
         ON_CPU(image, unary, Kernels(1, 3, 3, 0.01, 0.01, 5))

@@ -111,3 +111,17 @@ def test_options_of_the_model_build_the_network_they_name():
     built = build_network(num_classes=2, **options.model_dump(exclude={"weights"}))
 
     assert built.segmentation.predict.weight.shape == (3, 16, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"affinity": "cross_task"}, "affinity: 'cross_task' is not known; use one of none, seg"),
+        ({"branches": "seg-sal"}, r"branches: 'seg-sal' is not known; use one of seg, seg\+cls"),
+        ({"branches": "seg"}, "affinity: 'cross-task' needs the saliency branch; set branches"),
+        ({"branches": "seg+cls", "affinity": "sal"}, "affinity: 'sal' needs the saliency branch"),
+    ],
+)
+def test_parts_that_make_no_network_are_refused(parts, words):
+    with pytest.raises(UserError, match=words):
+        network(**parts)

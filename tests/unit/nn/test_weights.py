@@ -152,3 +152,17 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
         save_weights(tmp_path / f"{number}.safetensors", network, about)
 
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_file_without_a_state_dict_holds_no_tensors(tmp_path):
+    torch.save({"state_dict": torch.zeros(2)}, tmp_path / "odd.pth")
+
+    assert read_state(tmp_path / "odd.pth") == {}
+
+
+def test_weights_that_share_no_tensor_are_refused(tmp_path):
+    torch.save({"other.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    network = build_network("test_efficientnet", 2, dense_channels=8)
+
+    with pytest.raises(UserError, match=r"no tensor in common; build it with the backbone"):
+        load_weights(network, tmp_path / "other.pth", allow_missing=True)

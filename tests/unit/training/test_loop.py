@@ -251,8 +251,8 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_every_value_that_is_not_finite_is_refused(value):
-    with pytest.raises(UserError, match="lower learning_rate"):
-        refuse_nan({"segmentation": value}, step=7)
+    with pytest.raises(UserError, match=r"lower classify\.learning_rate"):
+        refuse_nan({"segmentation": value}, step=7, section="classify")
 
 
 def test_new_layers_learn_faster_by_their_factor():
@@ -304,3 +304,19 @@ def test_processes_of_a_training_share_the_cores_for_workers():
     assert loader_workers("cuda", threads=16, processes=4) == 3
     assert loader_workers("cuda", threads=2, processes=4) == 1
     assert loader_workers("cpu", threads=16, processes=1) == 0
+
+
+def test_two_trainings_in_one_folder_keep_apart(tmp_path):
+    one, other = (Paths.beside(tmp_path / f"{n}.safetensors", tmp_path / f"{n}.csv") for n in "ab")
+
+    assert not {one.checkpoint, one.tensorboard} & {other.checkpoint, other.tensorboard}
+
+
+def test_a_new_training_removes_no_file_of_others(photos, tmp_path):
+    theirs = tmp_path / "tensorboard" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+
+    train(photos, tmp_path, epochs=1)
+
+    assert theirs.read_text() == "theirs"
