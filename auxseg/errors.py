@@ -8,6 +8,7 @@ from collections.abc import Iterable
 _DISK_FAULTS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EFBIG),
+    *(errno.EMFILE, errno.ENFILE),
 }
 
 _OPENCV_HAS_NO_MEMORY = -4  # cv2.Error.StsNoMem
@@ -30,7 +31,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def disk_fault(error: BaseException) -> str | None:
-    """What the system says of a disk that is full, gone or not to be written; None of others."""
+    """What the system says of a disk that is full, gone or forbidden; None of other errors."""
     if not isinstance(error, OSError) or error.errno not in _DISK_FAULTS:
         return None
     place = f"{error.filename}: " if error.filename else ""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from auxseg.datasets.record import IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError, did_you_mean
 from auxseg.pictures import CLASS_KINDS, index_beside, picture_of, write_png
-from auxseg.store import MapReader, read_table
+from auxseg.store import MapReader, artifact_attributes, read_table
 
 _HEADER = {
     "kind",
@@ -78,10 +77,7 @@ def write_picture(path: Path, image_id: str, picture: Path) -> None:
 
 
 def _is_index(path: Path) -> bool:
-    with suppress(UserError):
-        read_table(path, INDEX)
-        return True
-    return False
+    return artifact_attributes(path).get("kind") == INDEX
 
 
 def _header_lines(attributes: Mapping[str, Any]) -> Iterator[str]:

@@ -38,6 +38,13 @@ class Runtime:
     devices: int = 1
 
 
+def bind_opencv() -> None:
+    """Let OpenCV use one core: by itself it takes all there are, whatever --threads says."""
+    import cv2  # here, as it takes a while to load
+
+    cv2.setNumThreads(1)
+
+
 def place(network: "nn.Module", runtime: Runtime) -> None:
     """Make a network, in place, ready to be used: fast, and on the device that Fabric chooses.
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from auxseg.config import STAGE_OPTIONS, parse_stage_options
 from auxseg.config.keys import as_yaml, keys_of
-from auxseg.runtime import Runtime
+from auxseg.runtime import Runtime, bind_opencv
 from auxseg.store import Shard
 
 _OPTIONS_HEADING = (
@@ -67,18 +67,19 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
     hints = get_type_hints(module.run)
     params: list[click.Parameter] = []
     for parameter in inspect.signature(module.run).parameters.values():
-        if parameter.name not in ("options", "runtime", "shard"):
+        if parameter.name not in ("options", "runtime", "threads", "shard"):
             params.append(_argument(parameter, hints[parameter.name]))
     params.append(
         click.Option(
             ["--options"], default="", metavar="YAML", help="Keys of the section, or a YAML file."
         )
     )
+    if hints.keys() & {"runtime", "threads"}:
+        params.append(
+            click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use.")
+        )
     if "runtime" in hints:
-        params += [
-            click.Option(["--threads"], type=click.IntRange(1), default=1, help="Cores to use."),
-            click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."),
-        ]
+        params.append(click.Option(["--device"], default="auto", help="auto, cpu, cuda, ..."))
     if "shard" in hints:
         params += [
             click.Option(["--shard"], type=_ShardType(), help="Take every N-th image, from I on."),
@@ -98,11 +99,11 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
         shards: int = 1,
         **paths: Any,
     ) -> None:
-        import cv2  # here, as it takes a while to load
-
-        cv2.setNumThreads(1)  # it would take every core, whatever --threads says
+        bind_opencv()
         if "runtime" in hints:
             paths["runtime"] = Runtime(threads, device)
+        if "threads" in hints:
+            paths["threads"] = threads
         if shard is not None and shards > 1:
             raise click.UsageError("give --shard for a part, or --shards to join all, not both.")
         if "shard" in hints:

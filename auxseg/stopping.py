@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing import parent_process
 from types import FrameType
 
+from auxseg.runtime import bind_opencv
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAUNCHER = "AUXSEG_LAUNCHER"  # told to the processes that this one starts
 
@@ -98,9 +100,7 @@ def end_with_launcher() -> None:
 
 def begin_worker() -> None:
     """In a spawned worker: leave signals to the parent, end when it ends, and use one core."""
-    import cv2  # here, as it takes a while to load
-
-    cv2.setNumThreads(1)
+    bind_opencv()
     ignore_signals()
     if (parent := parent_process()) is not None:
         _end_after(parent.join)

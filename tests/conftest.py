@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from auxseg.config import IndexOptions, SaliencyOptions
-from auxseg.runtime import Runtime
 from auxseg.stages import index, masks, saliency
 
 SHARED = Path(os.environ.get("AUXSEG_TEST_DATA", Path(__file__).parents[2] / "shared"))
@@ -42,13 +41,12 @@ def tiny_options(tmp_path_factory: pytest.TempPathFactory) -> IndexOptions:
 def tiny_run(tiny_options: IndexOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with index.h5, masks.h5 and saliency.h5 of the tiny data set; read only."""
     folder = tmp_path_factory.mktemp("run")
-    index.run(tiny_options, index=folder / "index.h5", runtime=Runtime())
+    index.run(tiny_options, index=folder / "index.h5")
     masks.run(tiny_options, index=folder / "index.h5", masks=folder / "masks.h5")
     saliency.run(
         SaliencyOptions(),
         index=folder / "index.h5",
         saliency=folder / "saliency.h5",
-        runtime=Runtime(),
     )
     return folder
 

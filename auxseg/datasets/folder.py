@@ -2,10 +2,10 @@
 
 All lie below index.folder.root, unless index.folder.images or .masks name other folders.
 `labels.csv` has a header `image,labels` or `image,labels,split`. `image` is a file below images/,
-with or without its extension; `labels` are class names separated by ';' or '|', or by blanks where
-the whole table has neither; `split` is train (also where it is empty), val or test, and only those
-of train need labels. `masks/{image}.png` and `saliency/{image}.png` bear the image's name without
-its extension.
+with or without its extension; `labels` are class names separated by ';' or '|', by commas where
+the whole table has neither, or else by blanks; `split` is train (also where it is empty), val or
+test, and only those of train need labels. `masks/{image}.png` and `saliency/{image}.png` bear the
+image's name without its extension.
 """
 
 import re

@@ -86,8 +86,10 @@ class Index:
         """
         found = [entry for entry in self.entries if entry.split == name]
         if not found:
+            splits = ", ".join(dict.fromkeys(entry.split for entry in self.entries))
             raise UserError(
-                f"the index holds no image of split {name!r}; check the lists of section index."
+                f"the index holds no image of split {name!r}, only of {splits}; take one of these, "
+                f"or add images to the lists of section index."
             )
         return found
 
@@ -156,7 +158,8 @@ def read_index(path: Path) -> Index:
 def _stored(file: Path | None, index: Path) -> str:
     if file is None or file.is_absolute():
         return str(file or "")
-    return os.path.relpath(file.resolve(), index.parent.resolve())
+    # A link to a file stays one: where it leads may change.
+    return os.path.relpath(file.parent.resolve() / file.name, index.parent.resolve())
 
 
 def _found(stored: str, index: Path) -> Path:

@@ -1,6 +1,5 @@
 """Data sets in the layout of PASCAL VOC: JPEGImages/, ImageSets/Segmentation/, masks."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -9,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from auxseg.config import VocOptions
+from auxseg.datasets.class_names import names_in, separator_of
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, MaskReader, Record
 from auxseg.datasets.tables import read_csv, read_list, unknown_class
@@ -20,7 +20,6 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-_SEPARATORS = re.compile(r"[;|\s]+")
 _MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
 
 LabelReader = Callable[[str], set[str]]
@@ -122,12 +121,13 @@ def _label_reader(root: Path, options: VocOptions, faults: list[str]) -> LabelRe
 def _csv_labels(path: Path, faults: list[str]) -> LabelReader:
     rows, torn = read_csv(path, ("image", "classes"))
     faults += torn
+    separator = separator_of(row.cells["classes"] for row in rows)
     labels: dict[str, set[str]] = {}
     for row in rows:
         image_id = row.cells["image"]
         if image_id in labels:
             faults.append(f"{path} line {row.line}: {image_id!r} stands there twice; remove one.")
-        labels[image_id] = {name for name in _SEPARATORS.split(row.cells["classes"]) if name}
+        labels[image_id] = set(names_in(row.cells["classes"], separator))
         faults += [
             f"{path} line {row.line}: {unknown_class(name, VOC_CLASSES)}"
             for name in sorted(labels[image_id].difference(VOC_CLASSES))

@@ -25,13 +25,13 @@ from auxseg.datasets.record import Dataset, Record, class_faults
 from auxseg.datasets.summary import summary
 from auxseg.errors import UserError, listing
 from auxseg.images import scaled_size
-from auxseg.runtime import Runtime, progress
+from auxseg.runtime import progress
 from auxseg.store import ALL, Header, Shard
 
 _DOUBTS_SHOWN = 20
 
 
-def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = ALL) -> None:
+def run(options: IndexOptions, *, index: Path, threads: int = 1, shard: Shard = ALL) -> None:
     """Write index.h5, or list all faults of the data set and write nothing.
 
     A shard writes what it found instead, faults too: they are listed where the shards are joined.
@@ -40,16 +40,16 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
     told = to_json(options.narrowed())
     if shard.number:
         records = shard.take(data.records)
-        found = _check(records, data.classes, runtime.threads)
+        found = _check(records, data.classes, threads)
         if options.pack:
             sound = [record for record, c in zip(records, found, strict=True) if not c.faults]
-            pack(index, told, sound, shard, runtime.threads)
+            pack(index, told, sound, shard, threads)
         write_checks(index, told, shard, records, found)
         return
     if shard.joins:
         checked = _joined(index, told, shard, data.records)
     else:
-        checked = _check(data.records, data.classes, runtime.threads)
+        checked = _check(data.records, data.classes, threads)
     try:
         _tell_faults(data, checked)
         _tell_doubts(data, checked, options)
@@ -59,7 +59,7 @@ def run(options: IndexOptions, *, index: Path, runtime: Runtime, shard: Shard = 
             file.unlink()
         raise
     if options.pack:
-        pack(index, told, data.records, shard, runtime.threads)
+        pack(index, told, data.records, shard, threads)
     write_index(index, Header(KIND, told), _index(data, checked, options))
     print(summary(data), file=sys.stderr)
 

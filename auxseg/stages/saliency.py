@@ -15,7 +15,7 @@ from auxseg.datasets.index_file import Entry, read_index
 from auxseg.datasets.other_methods import find_all, picture_of, read_matching_saliency
 from auxseg.errors import UserError, reason_of
 from auxseg.ops.saliency import model_input, model_output, to_bytes
-from auxseg.runtime import Runtime, progress
+from auxseg.runtime import progress
 from auxseg.saliency_models import onnx_runtime, packaged_model
 from auxseg.store import ALL, Header, MapWriter, Shard, file_digest, join_shards
 
@@ -25,7 +25,7 @@ def run(
     *,
     index: Path,
     saliency: Path,
-    runtime: Runtime,
+    threads: int = 1,
     shard: Shard = ALL,
 ) -> None:
     """Write saliency.h5; continues an interrupted run."""
@@ -41,7 +41,7 @@ def run(
     if model is None:
         saliency_of = _from_files(list(entries.values()), options.maps)
     else:
-        saliency_of = _from_model(model, options, runtime.threads)
+        saliency_of = _from_model(model, options, threads)
     # Files have no digest, so maps of an interrupted run may be those of other files.
     with MapWriter(saliency, header, resume=options.source != "maps", shard=shard) as writer:
         missing = writer.missing(entries)
@@ -76,8 +76,9 @@ def _from_model(
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     try:
+        # On the processor alone: the job asked for no GPU, which another may be using.
         session = onnxruntime.InferenceSession(
-            str(model), settings, providers=onnxruntime.get_available_providers()
+            str(model), settings, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # the runtime raises a class of its own for each kind of damage
         raise UserError(

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from auxseg import __version__
-from auxseg.errors import UserError
+from auxseg.errors import UserError, disk_fault
 from auxseg.store.atomic import temporary_beside, writing
 from auxseg.store.h5file import create_h5
 
@@ -91,10 +91,15 @@ def new_artifact(path: Path, header: Header, group: str) -> Iterator[tuple[h5py.
 
 @contextlib.contextmanager
 def reading(path: Path, fault: str = "not an HDF5 file, or a damaged one") -> Iterator[None]:
-    """The several errors that h5py has for damaged files become one sentence."""
+    """The several errors that h5py has for damaged files become one sentence.
+
+    What the system says of a disk or of permissions is no damage, and passes.
+    """
     try:
         yield
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError):
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        if disk_fault(error) is not None:
+            raise
         raise UserError(f"{path}: {fault}; delete the file and run its stage again.") from None
 
 

@@ -3,14 +3,13 @@
 What a map takes on disk is copied as it is, compressed, once its digest was found to fit.
 """
 
-import contextlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.errors import UserError
 from auxseg.store.artifact import Header, new_artifact, open_artifact, reading
-from auxseg.store.map_writer import parts_folder
+from auxseg.store.map_writer import parts_folder, remove_other_shards
 from auxseg.store.maps import GROUP, copy_map, key_of, read_map
 from auxseg.store.shard import Shard
 
@@ -48,14 +47,5 @@ def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) ->
                     f"{path}: no shard holds a map of image {image_id!r}; "
                     f"delete {path.parent / 'shards'} and run them again."
                 )
-    _remove_leftovers(path, shard)
-
-
-def _remove_leftovers(path: Path, shard: Shard) -> None:
     shutil.rmtree(parts_folder(path), ignore_errors=True)
-    now = shard.files(path)
-    for file in (path.parent / "shards").glob(f"*_of_*/{path.name}*"):
-        if file.with_name(path.name) not in now:
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
-            with contextlib.suppress(OSError):  # not empty: other artifacts' shards
-                file.parent.rmdir()
+    remove_other_shards(path, shard)

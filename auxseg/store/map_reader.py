@@ -62,10 +62,6 @@ class MapReader:
             )
         return values
 
-    def map_attributes(self, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's map."""
-        return self.read_with_attributes(image_id)[1]
-
     def read_with_attributes(self, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
         """The map of one image, and its attributes.
 

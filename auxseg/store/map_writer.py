@@ -1,7 +1,7 @@
 """Writes artifacts of maps: atomic and resumable.
 
-Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; `finish` joins
-the parts under the final name. A kill at any instant costs at most one part.
+Work goes to `{name}.parts/NNNNN.h5`, each part written aside, fsynced and renamed; in the end the
+parts are joined under the final name. A kill at any instant costs at most one part.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from auxseg.errors import disk_fault
 from auxseg.store.artifact import (
     Header,
     new_artifact,
@@ -36,7 +37,7 @@ def parts_folder(path: Path) -> Path:
 
 def part_files(path: Path) -> list[Path]:
     """The whole parts of an unfinished artifact, in the order of their making."""
-    return sorted(parts_folder(path).glob("[0-9]*.h5"))
+    return sorted(parts_folder(path).glob("[0-9]*.h5"), key=lambda file: int(file.stem))
 
 
 def maps_in_parts(path: Path) -> int:
@@ -46,6 +47,16 @@ def maps_in_parts(path: Path) -> int:
         with contextlib.suppress(OSError, KeyError, RuntimeError), h5py.File(part, "r") as file:
             count += len(file[GROUP])
     return count
+
+
+def remove_other_shards(path: Path, shard: Shard) -> None:
+    """Remove what runs in other numbers of shards left of an artifact, whole or in parts."""
+    now = shard.files(path) if shard.joins else []
+    for file in (path.parent / "shards").glob(f"*_of_*/{path.name}*"):
+        if file.with_name(path.name) not in now:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+            with contextlib.suppress(OSError):  # not empty: other artifacts' shards
+                file.parent.rmdir()
 
 
 class MapWriter:
@@ -77,9 +88,9 @@ class MapWriter:
         self._parts = parts_folder(self.path)
         self._maps_per_part = maps_per_part
         self._pending: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
-        if not resume:
-            self.remove_parts()
         self._shard = shard
+        if not resume:
+            shutil.rmtree(self._parts, ignore_errors=True)
         self._done = self._recover()
 
     def missing(self, ids: Iterable[str]) -> list[str]:
@@ -94,12 +105,8 @@ class MapWriter:
         if len(self._pending) >= self._maps_per_part:
             self.flush()
 
-    def finish(self) -> None:
-        """Join the parts under the final name, in order of id, and remove them."""
-        _end([self], None)
-
     def join(self) -> None:
-        """Join the parts under the final name, in order of id."""
+        """Join the parts under the final name."""
         self.flush()
         header = self._shard.header(self.header)
         with new_artifact(self.path, header, GROUP) as (maps, digests):
@@ -109,8 +116,10 @@ class MapWriter:
                         digests[key] = copy_map(source[GROUP], key, maps)
 
     def remove_parts(self) -> None:
-        """Remove the parts."""
+        """Remove the parts, and of all images those that shards of an earlier run left."""
         shutil.rmtree(self._parts, ignore_errors=True)
+        if self._shard == ALL:
+            remove_other_shards(self.path, ALL)
 
     def __enter__(self) -> "MapWriter":
         return self
@@ -134,7 +143,9 @@ class MapWriter:
                     keys = list(file[GROUP]) if fits else []
                     for key in keys:
                         read_map(file[GROUP][key], key)
-            except (OSError, KeyError, RuntimeError, ValueError, TypeError):
+            except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+                if disk_fault(error) is not None:  # it may be whole
+                    raise
                 fits, keys = False, []
             if not fits:
                 part.unlink()

@@ -38,7 +38,7 @@ Reader = Callable[[Path], object]
 def read_artifact(path: Path) -> None:
     with MapReader(path) as maps:
         for image_id, _ in maps.items():
-            maps.map_attributes(image_id)
+            maps.read_with_attributes(image_id)
 
 
 def read_coco(path: Path) -> None:

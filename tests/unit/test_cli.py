@@ -116,3 +116,11 @@ def test_a_shard_is_not_joined_while_it_is_made():
 
     assert done.exit_code == 2
     assert "give --shard for a part, or --shards to join all, not both." in done.output
+
+
+@pytest.mark.parametrize("stage", ["index", "saliency"])
+def test_a_stage_that_uses_no_device_takes_none(stage):
+    told = CliRunner().invoke(cli, [stage, "--help"]).output
+
+    assert "--threads" in told
+    assert "--device" not in told

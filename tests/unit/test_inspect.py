@@ -214,3 +214,13 @@ def test_the_command_wants_an_id_for_a_picture(labels, tmp_path):
     result = CliRunner().invoke(cli, ["inspect", str(labels), "--picture", str(tmp_path / "o.png")])
     assert isinstance(result.exception, UserError)
     assert "--picture needs --id" in str(result.exception)
+
+
+def test_damage_in_an_index_is_told_as_such(tmp_path):
+    index = write_small_index(tmp_path / "index.h5")
+    content = index.read_bytes()
+    place = content.index(b"2007_1")
+    index.write_bytes(content[:place] + b"2008" + content[place + 4 :])
+
+    with pytest.raises(UserError, match=r"index\.h5: .*damaged"):
+        describe(index)

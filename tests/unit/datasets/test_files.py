@@ -156,3 +156,14 @@ def test_a_link_that_leads_nowhere_is_no_obstacle(tmp_path):
     (tmp_path / "images/x.jpg").symlink_to(tmp_path / "gone.jpg")
 
     assert folder_digest(data_folders(options_of(tmp_path)))
+
+
+def test_a_link_counts_as_what_it_leads_to(tmp_path):
+    add(tmp_path / "elsewhere.jpg", b"one")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/x.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    before = folder_digest([tmp_path / "images"])
+
+    add(tmp_path / "elsewhere.jpg", b"another")
+
+    assert folder_digest([tmp_path / "images"]) != before

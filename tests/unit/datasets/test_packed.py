@@ -9,7 +9,6 @@ import pytest
 from auxseg.config import IndexOptions
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
-from auxseg.runtime import Runtime
 from auxseg.stages import index
 from auxseg.store import ALL, MapReader, Shard, file_digest
 from tests.damage import with_a_flipped_bit
@@ -22,7 +21,7 @@ def options(root: Path, **changes) -> IndexOptions:
 
 def packed(root: Path, out: Path, shard: Shard = ALL, **changes) -> Path:
     path = out / "index.h5"
-    index.run(options(root, **changes), index=path, runtime=Runtime(), shard=shard)
+    index.run(options(root, **changes), index=path, shard=shard)
     return path
 
 

@@ -235,3 +235,11 @@ def test_images_of_the_test_list_need_neither_labels_nor_masks(devkit):
     assert data.faults == ()
     last = data.records[-1]
     assert (last.id, last.split, last.labels, last.mask) == ("2008_01", "test", (), None)
+
+
+@pytest.mark.parametrize("separator", [" ", ", ", ";", "|"])
+def test_classes_of_a_label_table_are_separated_as_in_other_tables(devkit, separator):
+    rows = f'2007_01,"person{separator}cat"\n2007_02,dog\n2007_03,cat\n'
+    (devkit / "labels.csv").write_text("image,classes\n" + rows)
+
+    assert load(devkit, labels="csv").records[0].labels == (CAT - 1, PERSON - 1)

@@ -21,7 +21,7 @@ def test_cams_are_kept_for_the_present_classes_at_a_quarter_of_the_size(finished
             values = maps.read(entry.id)
             assert values.dtype == np.float16
             assert values.shape[1:] == (-(-entry.height // 4), -(-entry.width // 4))
-            classes = maps.map_attributes(entry.id)["classes"]
+            classes = maps.read_with_attributes(entry.id)[1]["classes"]
             assert classes == np.flatnonzero(entry.labels).tolist()
             assert len(values) == len(classes)
             assert 0 <= values.min() <= values.max() <= 1

@@ -12,7 +12,6 @@ from PIL import Image
 from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.errors import UserError
-from auxseg.runtime import Runtime
 from auxseg.stages import index, masks, saliency
 from auxseg.store import Header, MapReader, MapWriter, Shard, file_digest, read_table
 
@@ -24,7 +23,7 @@ def options_of(root: Path, **options) -> IndexOptions:
 
 def run(root: Path, out: Path, threads: int = 2, **options) -> Index:
     chosen = options_of(root, **options)
-    index.run(chosen, index=out / "index.h5", runtime=Runtime(threads))
+    index.run(chosen, index=out / "index.h5", threads=threads)
     masks.run(chosen, index=out / "index.h5", masks=out / "masks.h5")
     return read_index(out / "index.h5")
 
@@ -133,7 +132,7 @@ def test_doubtful_labels_are_faults_on_request(my_photos, tmp_path):
     )
 
     with pytest.raises(UserError, match="the data set has doubtful labels: 4 faults") as caught:
-        index.run(chosen, index=tmp_path / "index.h5", runtime=Runtime())
+        index.run(chosen, index=tmp_path / "index.h5")
 
     assert str(caught.value).splitlines()[1:] == [f"  - {doubt}" for doubt in DOUBTS]
     assert not (tmp_path / "index.h5").exists()
@@ -175,7 +174,7 @@ def test_images_without_masks_are_indexed_too(my_photos, tmp_path):
 def test_the_number_of_threads_changes_nothing(tiny_options, tmp_path):
     for threads in (1, 4):
         file = tmp_path / str(threads) / "index.h5"
-        index.run(tiny_options, index=file, runtime=Runtime(threads))
+        index.run(tiny_options, index=file, threads=threads)
 
     assert file_digest(tmp_path / "1/index.h5") == file_digest(tmp_path / "4/index.h5")
 
@@ -264,7 +263,7 @@ def test_one_id_for_two_photographs_is_a_fault(tmp_path):
     )
 
     with pytest.raises(UserError, match="image id '1' stands for 2 photographs; rename all but"):
-        index.run(options, index=tmp_path / "index.h5", runtime=Runtime())
+        index.run(options, index=tmp_path / "index.h5")
 
 
 def test_parts_of_an_interrupted_run_are_not_trusted(my_photos, tmp_path):
@@ -323,7 +322,7 @@ def test_real_photographs_are_indexed(voc_animals, tmp_path):
     lists = {"train_list": "mini_val", "val_list": "mini_train"}
     voc = {"root": str(voc_animals), "labels": "csv", "classes": animals, **lists}
     options = IndexOptions.model_validate({"dataset": "voc", "voc": voc})
-    index.run(options, index=tmp_path / "index.h5", runtime=Runtime(2))
+    index.run(options, index=tmp_path / "index.h5", threads=2)
     masks.run(options, index=tmp_path / "index.h5", masks=tmp_path / "masks.h5")
 
     found = read_index(tmp_path / "index.h5")
@@ -347,11 +346,9 @@ def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
         {"dataset": "folder", "longest_side": 32, "folder": {"root": str(root)}}
     )
 
-    index.run(options, index=tmp_path / "i.h5", runtime=Runtime())
+    index.run(options, index=tmp_path / "i.h5")
     masks.run(options, index=tmp_path / "i.h5", masks=tmp_path / "m.h5")
-    saliency.run(
-        SaliencyOptions(), index=tmp_path / "i.h5", saliency=tmp_path / "s.h5", runtime=Runtime()
-    )
+    saliency.run(SaliencyOptions(), index=tmp_path / "i.h5", saliency=tmp_path / "s.h5")
 
     entry = read_index(tmp_path / "i.h5").entries[0]
     assert entry.size == (16, 32)
@@ -364,7 +361,7 @@ def test_large_photographs_masks_and_saliency_are_scaled_down_alike(tmp_path):
 def test_faults_that_shards_found_are_listed_together_where_they_are_joined(my_photos, tmp_path):
     for name in ("tom", "rex", "both"):
         (my_photos / f"images/{name}.jpg").write_bytes(b"")
-    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    call = partial(index.run, options_of(my_photos))
     for number in (1, 2):
         call(index=tmp_path / f"shards/{number}_of_2/index.h5", shard=Shard(number, 2))
 
@@ -375,7 +372,7 @@ def test_faults_that_shards_found_are_listed_together_where_they_are_joined(my_p
 def test_shards_that_found_faults_look_again_once_these_are_mended(my_photos, tmp_path):
     whole = (my_photos / "images/tom.jpg").read_bytes()
     (my_photos / "images/tom.jpg").write_bytes(b"")
-    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    call = partial(index.run, options_of(my_photos))
     files = [tmp_path / f"shards/{number}_of_2/index.h5" for number in (1, 2)]
     for number, file in enumerate(files, start=1):
         call(index=file, shard=Shard(number, 2))
@@ -391,7 +388,7 @@ def test_shards_that_found_faults_look_again_once_these_are_mended(my_photos, tm
 
 
 def test_shards_of_other_photographs_are_refused(my_photos, tmp_path):
-    call = partial(index.run, options_of(my_photos), runtime=Runtime())
+    call = partial(index.run, options_of(my_photos))
     for number in (1, 2):
         call(index=tmp_path / f"shards/{number}_of_2/index.h5", shard=Shard(number, 2))
     shutil.copy(my_photos / "images/rex.jpg", my_photos / "images/max.jpg")

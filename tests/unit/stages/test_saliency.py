@@ -8,13 +8,12 @@ from auxseg.config import SaliencyOptions
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
-from auxseg.runtime import Runtime
 from auxseg.stages import saliency
 from auxseg.store import MapReader
 
 
 def run(options: dict, index: Path, out: Path) -> None:
-    saliency.run(SaliencyOptions(**options), index=index, saliency=out, runtime=Runtime(2))
+    saliency.run(SaliencyOptions(**options), index=index, saliency=out, threads=2)
 
 
 @pytest.fixture

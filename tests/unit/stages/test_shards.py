@@ -52,13 +52,13 @@ def networks(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def works(tiny_run: Path, networks: Path, tiny_options) -> dict:
     """{artifacts of a stage: the function of their paths and a shard that writes them}."""
-    table = {"index": tiny_run / "index.h5", "runtime": RUNTIME}
-    network = {**table, "weights": networks / "network.safetensors"}
+    table = {"index": tiny_run / "index.h5"}
+    network = {**table, "runtime": RUNTIME, "weights": networks / "network.safetensors"}
     return {
-        ("index",): partial(index.run, tiny_options, runtime=RUNTIME),
+        ("index",): partial(index.run, tiny_options),
         ("saliency",): partial(saliency.run, SaliencyOptions(), **table),
         ("cam",): partial(
-            cam.run, CamOptions(), weights=networks / "classifier.safetensors", **table
+            cam.run, CamOptions(), **(network | {"weights": networks / "classifier.safetensors"})
         ),
         ("labels", "refined_saliency"): partial(
             refine.run, RefineOptions(), saliency=tiny_run / "saliency.h5", **network

@@ -82,7 +82,7 @@ def write_shard(folder: Path, shard: Shard, count: int | None = None) -> None:
     for entry in entries[:count]:
         writer.put(entry.id, np.zeros((1, 2, 2), np.float16))
     if count is None:
-        writer.finish()
+        writer.__exit__(None, None, None)
 
 
 def test_shards_are_counted_and_those_that_are_not_done_have_rows(run):

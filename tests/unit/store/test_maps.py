@@ -1,4 +1,7 @@
 import signal
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -16,10 +19,18 @@ def a_map(number: int) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 255, (10, 12), dtype=np.uint8)
 
 
-def write(path: Path, numbers: range = range(5), header: Header = HEADER, **options) -> None:
+def write(path: Path, numbers: Iterable[int] = range(5), header: Header = HEADER, **options):
     with MapWriter(path, header, **options) as writer:
         for image_id in writer.missing(str(number) for number in numbers):
             writer.put(image_id, a_map(int(image_id)))
+
+
+def stopped_after(path: Path, numbers: Iterable[int], **options) -> None:
+    """As `write`, but stopped before the end: parts are left."""
+    with pytest.raises(KeyboardInterrupt), MapWriter(path, HEADER, **options) as writer:
+        for number in numbers:
+            writer.put(str(number), a_map(number))
+        raise KeyboardInterrupt
 
 
 def test_maps_and_attributes_come_back_as_they_were(tmp_path):
@@ -34,7 +45,7 @@ def test_maps_and_attributes_come_back_as_they_were(tmp_path):
         assert reader.read("a").dtype == np.float16
         assert np.array_equal(reader.read("a"), cams)
         assert [image_id for image_id, _ in reader.items()] == ["a", "b"]
-        assert reader.map_attributes("a") == {"classes": [3, 7], "name": "ä"}
+        assert reader.read_with_attributes("a")[1] == {"classes": [3, 7], "name": "ä"}
         assert reader.attributes["options"] == HEADER.options
         assert reader.attributes["inputs"] == '{"cam": "abc"}'
         assert reader.attributes["classes"] == ["cat", "dog"]
@@ -71,12 +82,10 @@ def test_empty_maps_are_kept(tmp_path):
 
 def test_the_final_name_appears_at_the_end_only(tmp_path):
     path = tmp_path / "a.h5"
-    writer = MapWriter(path, HEADER, maps_per_part=2)
-    for number in range(5):
-        writer.put(str(number), a_map(number))
-    assert [file.name for file in tmp_path.iterdir()] == ["a.h5.parts"]
-
-    writer.finish()
+    with MapWriter(path, HEADER, maps_per_part=2) as writer:
+        for number in range(5):
+            writer.put(str(number), a_map(number))
+        assert [file.name for file in tmp_path.iterdir()] == ["a.h5.parts"]
 
     assert [file.name for file in tmp_path.iterdir()] == ["a.h5"]
 
@@ -224,11 +233,8 @@ def test_parts_can_be_left_aside(tmp_path):
 
 def test_the_digest_depends_on_content_alone(tmp_path):
     write(tmp_path / "once.h5")
-    for numbers in (range(3), range(5)):
-        writer = MapWriter(tmp_path / "twice.h5", HEADER, maps_per_part=2)
-        for image_id in writer.missing(str(number) for number in reversed(numbers)):
-            writer.put(image_id, a_map(int(image_id)))
-    writer.finish()
+    stopped_after(tmp_path / "twice.h5", reversed(range(3)), maps_per_part=2)
+    write(tmp_path / "twice.h5", reversed(range(5)), maps_per_part=2)
     other_options = Header("labels", "{}", {}, HEADER.extra)
     write(tmp_path / "options.h5", header=other_options)
     write(tmp_path / "fewer.h5", range(4))
@@ -285,7 +291,7 @@ def test_damage_to_the_structure_of_maps_is_one_sentence(tmp_path, inside, fault
     write(tmp_path / "a.h5")
     spoil(tmp_path / "a.h5", inside)
 
-    for look in (MapReader.read, MapReader.map_attributes):
+    for look in (MapReader.read, MapReader.read_with_attributes):
         with pytest.raises(UserError) as caught, MapReader(tmp_path / "a.h5") as reader:
             look(reader, "3")
         assert str(caught.value) == (
@@ -379,7 +385,7 @@ def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
 
     def content() -> str:
         with MapReader(path, "labels") as reader:
-            maps = {i: (v.tolist(), reader.map_attributes(i)) for i, v in reader.items()}
+            maps = {i: (v.tolist(), reader.read_with_attributes(i)[1]) for i, v in reader.items()}
             return str((reader.attributes, maps))
 
     whole, expected = path.read_bytes(), content()
@@ -394,3 +400,31 @@ def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
         else:
             assert found == expected
     assert noticed > 0.3 * len(whole) * 8 / 331
+
+
+def test_parts_are_counted_on_beyond_five_digits(tmp_path):
+    path = tmp_path / "a.h5"
+    stopped_after(path, [0])
+    parts = tmp_path / "a.h5.parts"
+    (parts / "00000.h5").rename(parts / "99999.h5")
+
+    write(path, range(4), maps_per_part=1)
+
+    with MapReader(path) as reader:
+        assert reader.ids() == ["0", "1", "2", "3"]
+
+
+def test_a_file_that_the_system_does_not_open_is_not_called_damaged(tmp_path):
+    write(tmp_path / "a.h5")
+    script = f"""
+import resource
+from auxseg.store import MapReader
+import h5py, os
+open_files = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (open_files - 1, open_files - 1))
+MapReader({str(tmp_path / "a.h5")!r})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert "OSError: [Errno 24]" in done.stderr
+    assert "damaged" not in done.stderr
