@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auxseg.config import Config, changed_config
-from auxseg.errors import UserError
+from auxseg.errors import UserError, did_you_mean
 
 UNCHANGED = "unchanged"
 """The run's own network once more, beside those of `ablation.changes`."""
@@ -76,9 +76,20 @@ def rounds_of(config: Config, name: str) -> int:
 
 
 def _variant(config: Config, name: str) -> Variant:
+    """The network of a name.
+
+    Raises:
+        UserError: there is none.
+    """
     if name in VARIANTS:
         return VARIANTS[name]
-    change = config.ablation.changes[name].model_dump()
+    known = config.ablation.changes
+    if name not in known:
+        raise UserError(
+            f"{name!r} is no network of a comparison{did_you_mean(name, [*VARIANTS, *known])}; "
+            f"ablation.changes names your own."
+        )
+    change = known[name].model_dump()
     return Variant(change, all_rounds=True, single_scale=False)
 
 

@@ -23,7 +23,14 @@ from auxseg.config.labels import (
     SeedOptions,
     SegmentationCrfOptions,
 )
-from auxseg.config.parse import changed_config, parse_config, parse_stage_options, schema, to_json
+from auxseg.config.parse import (
+    changed_config,
+    merged,
+    parse_config,
+    parse_stage_options,
+    schema,
+    to_json,
+)
 from auxseg.config.training import (
     ClassifyJob,
     ClassifyOptions,
@@ -66,6 +73,7 @@ __all__ = [
     "TrainingOptions",
     "VocOptions",
     "changed_config",
+    "merged",
     "parse_config",
     "parse_stage_options",
     "schema",

@@ -121,7 +121,7 @@ class IndexOptions(Section):
     doubtful_labels: Literal["warning", "error"] = Field(
         "warning",
         description="what classes without a training image, and labels that true masks "
-        "contradict, are",
+        "contradict, are; another value makes the index anew, and what comes of it",
     )
     shapes: ShapesOptions | None = Field(None, description="options of dataset: shapes")
     voc: VocOptions | None = Field(None, description="options of dataset: voc")

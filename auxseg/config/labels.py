@@ -151,6 +151,18 @@ class PredictOptions(Section):
     use_crf: bool = Field(True, description="add a variant with the dense CRF")
     crf: SegmentationCrfOptions = Field(SegmentationCrfOptions(), description="its constants")
 
-    def narrowed(self) -> Self:
-        """Without the constants of a CRF that is not used."""
-        return self if self.use_crf else self._without("crf")
+    @property
+    def variants(self) -> list[str]:
+        """Ways of predicting, the last the best; without multi-scale where it were single scale."""
+        averages = self.flip or self.scales != (1.0,)
+        crf = ["multiscale+crf"] if self.use_crf else []
+        return ["single", *(["multiscale"] if averages else []), *crf]
+
+    def narrowed(self, *, known_classes: bool = False) -> Self:
+        """Without what is for known classes, and the constants of a CRF, where these are not used.
+
+        Args:
+            known_classes: every image is segmented into the classes of its label.
+        """
+        unused = set() if known_classes else {"saliency_share"}
+        return self._without(*unused, *(set() if self.use_crf else {"crf"}))

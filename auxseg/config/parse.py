@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -42,13 +42,13 @@ def changed_config(config: Config, change: Mapping[str, Any]) -> Config:
 
 
 def _changed_values(config: Config, change: Mapping[str, Any]) -> dict[str, Any]:
-    return _merged(config.model_dump(exclude={"ablation"}), change)
+    return merged(config.model_dump(exclude={"ablation"}), change)
 
 
-def _merged(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings, key by key."""
+def merged(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested keys of both; those of `change` win."""
     inner = {
-        key: _merged(values[key], new)
+        key: merged(values[key], new)
         for key, new in change.items()
         if isinstance(new, Mapping) and isinstance(values.get(key), Mapping)
     }
@@ -115,7 +115,8 @@ def _fault(model: type[BaseModel], item: dict[str, Any]) -> str:
 
 def _suggestion(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
     """The nearest known key beside an unknown one, or all that are known."""
-    for part in location[:-1]:
+    parts = iter(location[:-1])
+    for part in parts:
         if not isinstance(part, str) or part not in model.model_fields:
             return ""
         annotation = model.model_fields[part].annotation
@@ -124,5 +125,7 @@ def _suggestion(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
         if not nested:
             return ""
         model = nested[0]
+        if get_origin(annotation) is dict:
+            next(parts, None)  # a name of the user's own
     known = list(model.model_fields)
     return did_you_mean(str(location[-1]), known) or f"; known keys: {', '.join(known)}"

@@ -9,6 +9,7 @@ from auxseg.config.base import Section
 from auxseg.config.data import IndexOptions, SaliencyOptions
 from auxseg.config.labels import CamOptions, PredictOptions, RefineOptions, SeedOptions
 from auxseg.config.training import (
+    LARGEST_SEED,
     BackboneOptions,
     ClassifyJob,
     ClassifyOptions,
@@ -86,7 +87,7 @@ class Config(Section):
     run: str = Field("shapes", description="name of the run: its artifacts go to results/{run}")
     rounds: int = Field(3, ge=1, le=20, description="trainings of the multi-task network")
     random_seed: int = Field(
-        0, ge=0, le=10**6, description="of initialisation, order and augmentation"
+        0, ge=0, le=LARGEST_SEED, description="of initialisation, order and augmentation"
     )
     shards: int = Field(
         1, ge=1, le=10_000, description="jobs that share a stage's images, to spread over a cluster"
@@ -123,6 +124,16 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _seeds_of_comparisons_are_seeds(self) -> "Config":
+        last = self.random_seed + self.ablation.seeds - 1
+        if last > LARGEST_SEED:
+            raise ValueError(
+                f"ablation.seeds: {self.ablation.seeds} from random_seed {self.random_seed} on end "
+                f"at {last}, above {LARGEST_SEED}; lower one of them"
+            )
+        return self
+
     @field_validator("run")
     @classmethod
     def _run_is_a_folder_name(cls, run: str) -> str:
@@ -146,9 +157,15 @@ STAGE_OPTIONS: dict[str, type[Section]] = {
 }
 
 
-def stage_options(config: Config, stage: str) -> Section:
-    """What `stage` reads of the configuration, and nothing else."""
-    section = getattr(config, "index" if stage == "masks" else stage).narrowed()
+def stage_options(config: Config, stage: str, **used: bool) -> Section:
+    """What `stage` reads of the configuration, and nothing else.
+
+    Args:
+        config: the whole.
+        stage: its name.
+        used: of what is used in some of its jobs alone, what is used: see the section's `narrowed`.
+    """
+    section = getattr(config, "index" if stage == "masks" else stage).narrowed(**used)
     if stage == "classify":
         backbone = config.model.model_dump(include=set(BackboneOptions.model_fields))
         return ClassifyJob(

@@ -16,7 +16,7 @@ def fuse(
     """Pseudo labels where CAM and saliency agree (docs/method.md, 4).
 
     Args:
-        cam: (K, H, W) float in [0, 1], of the K >= 1 present classes.
+        cam: (K, H, W) float, not negative, of the K >= 1 present classes.
         classes: (K,) int, their 0-based indices.
         saliency: (H, W) float in [0, 1]; None lets the CAM alone decide, and nothing is ignored.
         cam_threshold: a pixel whose largest CAM lies above it is foreground to the CAM.

@@ -30,7 +30,7 @@ def label_by_cam(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        cam: (K, H, W) float32 in [0, 1].
+        cam: (K, H, W) float32, not negative; propagated, it may be above 1.
         classes: (K,) 0-based class indices.
         saliency: (H, W) float32 in [0, 1], before the CRF.
         probabilities: (K + 1, H, W) float32 in [0, 1], of background and the image's own classes:
@@ -93,7 +93,7 @@ def segment_image(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        planes: (2, H, W) uint8, the variants without CRF.
+        planes: (1 or 2, H, W) uint8, the variants without CRF.
         probabilities: (L, H, W) float32, averaged over scales, of the labels that matter.
         labels: (L,) uint8, which these are: 0 background, k + 1 = class k.
         sharpen: the CRF; None leaves its variant out.

@@ -1,14 +1,13 @@
 """From photographs and labels to a project: its table of labels and a configuration that fits."""
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from auxseg.config import parse_config
+from auxseg.config import merged, parse_config
 from auxseg.datasets.photographs import is_text, photographs
 from auxseg.errors import UserError, listing
 from auxseg.project.choices import Fingerprint, choose_options
@@ -109,13 +108,4 @@ def _config(plan: Plan) -> dict[str, Any]:
         "report": {"title": f"AuxSegNet on {asked.run}"},
     }
     preset = yaml.safe_load(_PRESET.read_text(encoding="utf-8"))
-    return _merged(_merged(preset, chosen), own)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested keys of both; those of `above` win."""
-    result = dict(below)
-    for key, value in above.items():
-        nested = isinstance(value, Mapping)
-        result[key] = _merged(result.get(key, {}), value) if nested else value
-    return result
+    return merged(merged(preset, chosen), own)

@@ -45,12 +45,11 @@ def run(
     table = read_index(index)
     split = split or ("labelled" if known_classes else evaluation_split(table))
     entries = {entry.id: entry for entry in shard.take(_entries(table, split))}
-    variants = ["single", "multiscale", *(["multiscale+crf"] if options.use_crf else [])]
     header = Header(
         "predictions",
-        to_json(options),
+        to_json(options.narrowed(known_classes=known_classes)),
         {"index": file_digest(index), "weights": file_digest(weights)},
-        {"variants": variants, "split": split, "known_classes": known_classes},
+        {"variants": options.variants, "split": split, "known_classes": known_classes},
     )
     if shard.joins:
         join_shards(predictions, header, shard, entries)
@@ -105,7 +104,10 @@ def _jobs(
         own = entry.labels if known_classes else np.ones_like(entry.labels)
         labels = np.flatnonzero([True, *own])
         single = probabilities(image, labels, (1.0,), False)
-        averaged = probabilities(image, labels, options.scales, options.flip)
-        planes = labels[np.stack([single.argmax(axis=0), averaged.argmax(axis=0)])]
+        plain = [single]
+        if "multiscale" in options.variants:
+            plain.append(probabilities(image, labels, options.scales, options.flip))
+        averaged = plain[-1]
+        planes = labels[np.stack([values.argmax(axis=0) for values in plain])]
         kept = labels_that_matter(averaged)
         yield image, planes.astype(np.uint8), averaged[kept], labels[kept].astype(np.uint8)

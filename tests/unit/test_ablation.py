@@ -207,3 +207,10 @@ def test_changes_are_compared_in_every_round_and_the_page_shows_the_last(tmp_pat
     assert page[0].endswith("seeds: 2.")
     assert page[2].startswith("| network | Pseudo labels | Predictions, single scale | Predictions")
     assert "| ema | 10.0 +- 0.0 | 55.0 +- 7.1 | 90.0 +- 0.0 |" in page
+
+
+def test_an_unknown_network_is_answered_with_the_nearest_known_one():
+    config = with_changes(ema={"train": {"ema_decay": 0.9}})
+
+    with pytest.raises(UserError, match=r"'emma' is no network .*did you mean 'ema'"):
+        variant_config(config, "emma", 0)

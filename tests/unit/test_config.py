@@ -231,3 +231,24 @@ def test_a_key_with_few_values_tells_them():
     assert choices["train.padding"] == ("ignored", "background")
     assert choices["train.flip"] == (True, False)
     assert choices["model.output_stride"] == (8, 16)
+
+
+def test_a_misspelt_key_of_a_change_is_answered_with_the_nearest_known_one():
+    changes = {"ema": {"trian": {"ema_decay": 0.9}}}
+
+    fault = fault_of({"ablation": {"changes": changes}})
+
+    assert "ablation.changes.ema.trian: unknown key (did you mean 'train'?)" in fault
+
+
+def test_seeds_of_comparisons_beyond_the_last_are_refused():
+    assert (
+        "ablation.seeds: 3 from random_seed 999999 on end at 1000001, above 1000000; lower one"
+    ) in fault_of({"random_seed": 999_999})
+
+
+def test_the_share_of_saliency_is_for_known_classes_alone():
+    config = parse_config({"predict": {"saliency_share": 0.1}})
+
+    assert stage_options(config, "predict") == stage_options(Config(), "predict")
+    assert stage_options(config, "predict", known_classes=True).saliency_share == 0.1

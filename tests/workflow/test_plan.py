@@ -103,6 +103,9 @@ def test_a_submission_predicts_the_test_images_with_the_last_network(fresh):
     assert "--variant multiscale+crf" in jobs["submission"]
     plain = planned(fresh, "submission", predict={"use_crf": False}, **TEST_IMAGES)
     assert "--variant multiscale " in plain["submission"]
+    once = {"use_crf": False, "scales": [1.0], "flip": False}
+    single = planned(fresh, "submission", predict=once, **TEST_IMAGES)
+    assert "--variant single " in single["submission"]
 
 
 @pytest.mark.parametrize("index", [{}, {"dataset": "voc"}])

@@ -5,6 +5,7 @@ their params and inputs as a real run does, so that every change is seen as it w
 """
 
 import json
+import os
 import re
 
 import pytest
@@ -30,15 +31,15 @@ def finished(tmp_path_factory):
     return pretend_to_finish(copy_of_the_project(tmp_path_factory.mktemp("finished")))
 
 
-def pretend_to_finish(folder, *targets):
-    summary = snakemake(folder, *targets, "--summary")
+def pretend_to_finish(folder, *targets, **config):
+    summary = snakemake(folder, *targets, "--summary", **config)
     assert summary.returncode == 0, summary.stderr
     for line in summary.stdout.splitlines()[1:]:
         output = folder / line.split("\t")[0]
         file = output if output.suffix else output / "panel.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    touched = snakemake(folder, *targets, "--touch", "--forceall")
+    touched = snakemake(folder, *targets, "--touch", "--forceall", **config)
     assert touched.returncode == 0, touched.stderr
     return folder
 
@@ -143,3 +144,25 @@ def test_the_report_of_snakemake_shows_page_metrics_curves_and_panels_with_capti
     categories = json.loads(re.search(r"var categories = (\{.*?\});", page)[1])
     assert list(categories) == ["Report", "Metrics", "Curves", "Panels"]
     assert "an ignored pixel counts as missed" in page
+
+
+def test_the_share_of_saliency_reruns_masks_of_known_classes_alone(finished):
+    assert plan(finished, predict={"saliency_share": 0.1}) == []
+
+
+def test_a_change_that_takes_another_networks_weights_is_made_anew(tmp_path):
+    def with_change(**change):
+        return {"seeds": 1, "changes": {"x": {"predict": {"flip": False}, **change}}}
+
+    table = "results/shapes/ablation/changes.csv"
+    of_its_own = with_change(train={"ema_decay": 0.9})
+    folder = copy_of_the_project(tmp_path)
+    pretend_to_finish(folder, table, ablation=of_its_own)
+    for file in (folder / "results").rglob("*.*"):
+        os.utime(file, (1, 1))  # as if the run itself had been first
+    assert plan(folder, table, ablation=of_its_own) == []
+
+    jobs = plan(folder, table, ablation=with_change())
+
+    assert {"ablation_predict 0", "ablation_predict 1", "ablation_evaluate 0"} <= set(jobs)
+    assert not any("train" in job or "refine" in job for job in jobs)

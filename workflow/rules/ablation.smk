@@ -16,6 +16,8 @@ use rule train_round as ablation_train with:
         "<logs>/ablation/{variant}_{seed}_train_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_train_round{round}.tsv"
+    params:
+        made_from=made_from(initial_weights, training_labels, round_saliency),
 
 
 use rule refine_round as ablation_refine with:
@@ -31,6 +33,8 @@ use rule refine_round as ablation_refine with:
         "<logs>/ablation/{variant}_{seed}_refine_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_refine_round{round}.tsv"
+    params:
+        made_from=made_from(last_weights),
 
 
 use rule predict_round as ablation_predict with:
@@ -44,6 +48,8 @@ use rule predict_round as ablation_predict with:
         "<logs>/ablation/{variant}_{seed}_predict_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_predict_round{round}.tsv"
+    params:
+        made_from=made_from(round_weights),
 
 
 use rule evaluate_round as ablation_evaluate with:
@@ -60,6 +66,8 @@ use rule evaluate_round as ablation_evaluate with:
         "<logs>/ablation/{variant}_{seed}_evaluate_round{round}.log",
     benchmark:
         "<benchmarks>/ablation/{variant}_{seed}_evaluate_round{round}.tsv"
+    params:
+        made_from=made_from(round_labels, round_saliency, round_predictions),
 
 
 rule ceiling:

@@ -62,12 +62,12 @@ def of_round(wildcards, artifact, file, number):
     return f"{folder}/round{number}/{file}"
 
 
-def options(stage):
+def options(stage, **used):
     """What a stage reads of the configuration, as the JSON of its --options.
 
     A function, since Snakemake would take braces in a plain text for wildcards.
     """
-    return lambda wildcards: to_json(stage_options(config_of(wildcards), stage))
+    return lambda wildcards: to_json(stage_options(config_of(wildcards), stage, **used))
 
 
 def file_if_there(path):
@@ -140,6 +140,14 @@ def growing(amount):
 def unless_joining(amount, joining):
     """What a stage's work takes, and what joining its shards takes."""
     return lambda wildcards, input: joining if input.get("shards") else amount
+
+
+def made_from(*inputs):
+    """The files that these functions name, as a param: another network's are a trigger.
+
+    Which network makes what several would make alike depends on the configuration.
+    """
+    return lambda wildcards: [function(wildcards) for function in inputs]
 
 
 def round_saliency(wildcards):

@@ -20,7 +20,7 @@ use rule predict_round as predict_labelled with:
     benchmark:
         "<benchmarks>/predict_labelled.tsv"
     params:
-        options=options("predict"),
+        options=options("predict", known_classes=True),
         split="--known-classes",
         shard=shard_flag,
         rounds=CONFIG.rounds,

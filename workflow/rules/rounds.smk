@@ -193,7 +193,7 @@ rule submission:
         runtime=30,
         gpu=0,
     params:
-        variant="multiscale+crf" if CONFIG.predict.use_crf else "multiscale",
+        variant=CONFIG.predict.variants[-1],
     shell:
         "auxseg submission {input.predictions} {output.archive} --index {input.index}"
         " --variant {params.variant} 2>&1 | tee -i {log}"

@@ -114,3 +114,19 @@ def test_torchs_crf_predicts_what_pydensecrf_does(finished, tmp_path):
         assert ours.ids() == theirs.ids()
         for image_id in ours.ids():
             assert (ours.read(image_id) == theirs.read(image_id)).mean() > 0.999
+
+
+def test_a_way_of_predicting_that_equals_single_scale_is_left_out(finished, tmp_path):
+    predict.run(
+        PredictOptions(scales=(1.0,), flip=False, use_crf=True),
+        index=finished / "index.h5",
+        weights=finished / "round0/weights.safetensors",
+        predictions=tmp_path / "p.h5",
+        runtime=Runtime(1),
+    )
+
+    with MapReader(tmp_path / "p.h5") as maps, MapReader(finished / "round0/predictions.h5") as all:
+        assert maps.attributes["variants"] == ["single", "multiscale+crf"]
+        for image_id, planes in maps.items():
+            assert len(planes) == 2
+            assert np.array_equal(planes[0], all.read(image_id)[0])
