@@ -1,4 +1,4 @@
-"""Photos with image-level labels to a segmentation model: ten stages, each a rule and a command.
+"""Photos with image-level labels to a segmentation model: eleven stages, each a rule and a command.
 
 index -> saliency -> classify -> cam -> seed -> (train -> refine -> predict) x rounds
 -> evaluate -> report

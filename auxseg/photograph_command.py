@@ -11,6 +11,7 @@ from auxseg.errors import listing
 if TYPE_CHECKING:
     from auxseg.config import PredictOptions
 
+_WRITERS = 4  # processes that write pictures: each holds a photograph several times
 _HELP = """Segment photographs with a trained network.
 
 Writes for each a mask (palette PNG: 0 background, 1, 2, ... the classes in the network's order), an
@@ -80,12 +81,13 @@ def predict_photographs(
     from auxseg.config import parse_stage_options
     from auxseg.crf import workers_beside
     from auxseg.photographs import find_photographs, segment_photographs
-    from auxseg.runtime import Runtime
+    from auxseg.runtime import Runtime, bind_opencv
     from auxseg.segmenter import load_segmenter
 
     section = cast("PredictOptions", parse_stage_options("predict", options))
     if faults := _unused(section, tta=tta, crf=crf):
         raise listing(faults, "--options sets what this command does not use")
+    bind_opencv()
     found = find_photographs(photographs, output)
     segmenter = load_segmenter(
         weights,
@@ -95,8 +97,8 @@ def predict_photographs(
         longest_side=longest_side,
         runtime=Runtime(threads, device),
     )
-    used = [section.crf] if crf else []
-    for result in segment_photographs(segmenter, found, output, workers_beside(threads, *used)):
+    workers = workers_beside(threads, section.crf) if crf else min(threads, _WRITERS)
+    for result in segment_photographs(segmenter, found, output, min(workers, len(found))):
         shown = ", ".join(f"{one.name} {one.share:.0%}" for one in result.found)
         print(f"{result.photograph}: {shown or 'background alone'}")
     print(f"masks, overlays and segmentation.json: {output}")

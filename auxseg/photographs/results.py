@@ -15,12 +15,22 @@ from PIL.PngImagePlugin import PngInfo
 
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
-from auxseg.images import encoded, jpeg_comment, png_text, read_content, read_values
+from auxseg.images import (
+    encoded,
+    fit,
+    fit_mask,
+    jpeg_comment,
+    png_text,
+    read_content,
+    read_values,
+    scaled_size,
+)
 from auxseg.pictures import palette_picture
 from auxseg.report.palette import overlay_classes
 from auxseg.store import sha256, write_atomically
 
 FORMAT_VERSION = 1
+_JPEG_SIDE = 65_500  # the most pixels of a side that a JPEG can have
 _KEYWORD = "auxseg-predict"
 
 
@@ -81,7 +91,7 @@ def written_before(
 def write_result(
     folder: Path, name: str, image: np.ndarray, label: np.ndarray, palette: Palette, key: str
 ) -> None:
-    """Write a photograph's mask and overlay.
+    """Write a photograph's mask and overlay; the overlay of a very long one is scaled down.
 
     Args:
         folder: of the results.
@@ -95,7 +105,8 @@ def write_result(
     text.add_text(_KEYWORD, f"{key} {_digest(label)}")
     mask = encoded(palette_picture(label, palette), "PNG", pnginfo=text)
     write_atomically(folder / mask_name(name), mask)
-    laid_over = Image.fromarray(overlay_classes(image, label, palette))
+    size = scaled_size(label.shape, _JPEG_SIDE)
+    laid_over = Image.fromarray(overlay_classes(fit(image, size), fit_mask(label, size), palette))
     overlay = encoded(laid_over, "JPEG", quality=90, comment=f"{_KEYWORD} {key}")
     write_atomically(folder / overlay_name(name), overlay)
 

@@ -17,6 +17,7 @@ from auxseg.report.tiles import Maps, class_maps
 
 EMBEDDED_BYTES = 24_000_000  # pictures are part of the page as long as they are not more
 FOLDER = "pictures"
+PATTERN = "picture-[0-9]*-*-*"  # of the names of all files there
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _pictures(image: Shown) -> Iterator[Encoded]:
 
 def _names(shown: Iterable[Shown]) -> dict[str, str]:
     """A name for each image's pictures."""
-    return {image.id: f"{number:04d}-{slug(image.id)}" for number, image in enumerate(shown)}
+    return {i.id: f"picture-{number:04d}-{slug(i.id)}" for number, i in enumerate(shown)}
 
 
 def _affinity(affinity: AffinityMap | None) -> dict[str, Any] | None:

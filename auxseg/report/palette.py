@@ -32,12 +32,13 @@ def overlay_classes(photo: np.ndarray, classes: np.ndarray, palette: Palette) ->
     Returns:
         (H, W, 3) uint8.
     """
-    grey = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2)
-    tinted = _mix(grey, full_palette(palette)[classes], _CLASS_OPACITY)
-    hatched = _mix(grey, hatch(*classes.shape)[..., None], _CLASS_OPACITY)
-    faded = _mix(photo, np.full_like(photo, 255), _FADE)
-    at = classes[..., None]
-    picture = np.where(at == BACKGROUND, faded, np.where(at == IGNORE, hatched, tinted))
+    picture = _mix(photo, np.array(255), _FADE)
+    for at, colors in (
+        ((classes != BACKGROUND) & (classes != IGNORE), full_palette(palette)[classes]),
+        (classes == IGNORE, hatch(*classes.shape)[..., None]),
+    ):
+        grey = photo[at].mean(axis=1, keepdims=True)
+        picture[at] = _mix(grey, colors[at], _CLASS_OPACITY)
     return _to_bytes(picture)
 
 

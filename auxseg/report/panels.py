@@ -16,6 +16,7 @@ from auxseg.datasets.palette import Palette
 from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.report.palette import hatch
 
+PATTERN = "*-[0-9][0-9]*-*.png"  # of the names of panels
 TILE = 256
 TITLE_HEIGHT = 38
 _GAP = 10

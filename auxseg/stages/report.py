@@ -9,10 +9,9 @@ Writes: the page, which holds all that it shows, and beside it metrics.csv (all 
 """
 
 import functools
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +25,12 @@ from auxseg.images import encoded, fit, scaled_size
 from auxseg.report import plots, tables
 from auxseg.report.affinity_map import AffinityMap, coarse_affinity
 from auxseg.report.gallery import FOLDER as PICTURES
+from auxseg.report.gallery import PATTERN as PICTURE
 from auxseg.report.gallery import Gallery, Shown, gallery, show
 from auxseg.report.layers import data_url
 from auxseg.report.origins import is_fused, origins_of
 from auxseg.report.page import Page, Picture, render
+from auxseg.report.panels import PATTERN as PANEL
 from auxseg.report.panels import choose, compose, file_name
 from auxseg.report.provenance import configuration, supervision
 from auxseg.report.tiles import Maps, tiles_of
@@ -168,9 +169,9 @@ def _pictured(index: Index, maps: Maps) -> dict[str, list[Entry]]:
 def _write_panels(
     folder: Path, index: Index, maps: Maps, splits: Mapping[str, list[Entry]], count: int
 ) -> None:
-    """Write the panels of every split, into an emptied folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Write the panels of every split, in place of earlier ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove(folder.glob(PANEL))
     for split, entries in splits.items():
         chosen = choose(entries, count)
         for number, entry in enumerate(progress(chosen, f"panels {split}", len(chosen)), 1):
@@ -219,10 +220,18 @@ def _affinity_of(weights: Path, runtime: Runtime) -> AffinityOf:
 
 
 def _write_pictures(folder: Path, browser: Gallery) -> None:
-    """Write the pictures that the page does not hold, into an emptied folder."""
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    """Write the pictures that the page does not hold, in place of earlier ones."""
+    _remove((folder / PICTURES).glob(PICTURE))
+    with suppress(OSError):  # missing, or not empty
+        (folder / PICTURES).rmdir()
     for name, content in browser.files.items():
         write_atomically(folder / name, content)
+
+
+def _remove(files: Iterable[Path]) -> None:
+    """Remove what an earlier page had: no more, as the folder may hold another's files too."""
+    for file in list(files):
+        file.unlink()
 
 
 def _drawn(

@@ -329,3 +329,14 @@ def test_pictures_are_whole_images(folder):
     page = write_report(folder)
     for path in page.parent.rglob("*.png"):
         Image.open(io.BytesIO(path.read_bytes())).load()
+
+
+def test_files_of_others_stay_where_the_page_is_written(folder):
+    theirs = [folder / "report" / name for name in ("pictures/2023-01-05.jpg", "panels/plan.png")]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"theirs")
+
+    write_report(folder)
+
+    assert all(path.read_bytes() == b"theirs" for path in theirs)
