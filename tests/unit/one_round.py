@@ -80,11 +80,13 @@ def train_round(
     )
 
 
-def refine_round(folder: Path, out: Path, threads: int = 2, **options) -> None:
+def refine_round(
+    folder: Path, out: Path, threads: int = 2, weights: Path | None = None, **options
+) -> None:
     refine.run(
         RefineOptions(**options),
         index=folder / "index.h5",
-        weights=folder / "round0/weights.safetensors",
+        weights=weights or folder / "round0/weights.safetensors",
         saliency=folder / "saliency.h5",
         labels=out / "labels.h5",
         refined_saliency=out / "saliency.h5",

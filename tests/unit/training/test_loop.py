@@ -9,15 +9,21 @@ import pytest
 import torch
 from PIL import Image
 
-from auxseg.config import ClassifyOptions
+from auxseg.config import ClassifyOptions, TrainOptions
 from auxseg.datasets.index_file import Entry
 from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
-from auxseg.nn.network import Classifier
+from auxseg.nn.network import Classifier, build_network
 from auxseg.runtime import Runtime
 from auxseg.stopping import Stopped
 from auxseg.training import loop
-from auxseg.training.learner import moving_average, parameter_groups, refuse_nan, set_rate
+from auxseg.training.learner import (
+    Learner,
+    moving_average,
+    parameter_groups,
+    refuse_nan,
+    set_rate,
+)
 from auxseg.training.loop import Paths, fit, loader_workers
 from auxseg.training.losses import classification_loss
 from auxseg.training.samples import CropDataset
@@ -320,3 +326,25 @@ def test_a_new_training_removes_no_file_of_others(photos, tmp_path):
     train(photos, tmp_path, epochs=1)
 
     assert theirs.read_text() == "theirs"
+
+
+def test_the_cross_task_block_learns_at_the_backbones_rate():
+    network = build_network("test_efficientnet", 2, dense_channels=8)
+    options = TrainOptions(learning_rate=0.01, head_rate_factor=10, weight_decay=0.003)
+
+    slow, fast = parameter_groups(network, options)
+
+    members = {id(parameter) for parameter in slow["params"]}
+    parts = {n.split(".")[0] for n, p in network.named_parameters() if id(p) in members}
+    assert parts == {"backbone", "cross_task"}
+    assert (slow["factor"], fast["factor"]) == (1, 10)
+    assert slow["weight_decay"] == fast["weight_decay"] == 0.003
+
+
+def test_the_optimiser_has_the_momentum_and_decay_of_the_options():
+    options = ClassifyOptions(momentum=0.7, weight_decay=0.003)
+
+    state = Learner(network(), losses, options, Runtime(1)).state()["optimiser"]
+
+    for group in state["param_groups"]:
+        assert (group["momentum"], group["weight_decay"], group["nesterov"]) == (0.7, 0.003, False)
