@@ -4,16 +4,18 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
-from auxseg.images import encoded
+from auxseg.images import encoded, png_text
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
 from auxseg.store import MapReader, write_atomically
 
 CLASS_KINDS = {"labels", "masks", "predictions"}
+_EXPORTED = "auxseg-export"  # the keyword by which an exported picture is known again
 
 
 def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str:
@@ -24,14 +26,15 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
 
     Args:
         path: an artifact of labels, masks, predictions or saliency.
-        folder: made where it is missing; files of the same names are replaced.
+        folder: made where it is missing; earlier pictures of such an export are replaced.
         variant: of predictions; None = the last: multi-scale, with the CRF where there is one.
 
     Returns:
         What was written, in words.
 
     Raises:
-        UserError: another kind of artifact, an unknown variant, or a name that leads elsewhere.
+        UserError: another kind of artifact, an unknown variant, a name that leads elsewhere, or
+            files of those names that no export wrote.
     """
     with MapReader(path) as maps:
         kind = str(maps.attributes["kind"])
@@ -40,13 +43,27 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
         plane, told = _plane(maps, variant)
         index = index_beside(path)
         ids = maps.ids()
+        targets = {image_id: _target(path, folder, image_id) for image_id in ids}
+        theirs = [t for t in targets.values() if t.exists() and png_text(t, _EXPORTED) is None]
+        if theirs:
+            raise UserError(
+                f"{theirs[0]}: is there already and no picture of an export, as are "
+                f"{len(theirs) - 1} more; name another folder."
+            )
+        mark = PngInfo()
+        mark.add_text(_EXPORTED, kind)
         for image_id in progress(ids, "export", len(ids)):
-            target = folder / f"{image_id}.png"
-            if not target.resolve().is_relative_to(folder.resolve()):
-                raise UserError(f"{path}: image {image_id!r} would be written outside {folder}.")
             values = maps.read(image_id)
-            write_png(picture_of(kind, values if plane is None else values[plane], index), target)
+            picture = picture_of(kind, values if plane is None else values[plane], index)
+            write_atomically(targets[image_id], encoded(picture, "PNG", pnginfo=mark))
     return f"{folder}: {len(ids)} pictures{told}"
+
+
+def _target(path: Path, folder: Path, image_id: str) -> Path:
+    target = folder / f"{image_id}.png"
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{path}: image {image_id!r} would be written outside {folder}.")
+    return target
 
 
 def picture_of(kind: str, values: np.ndarray, index: Index | None) -> Image.Image:

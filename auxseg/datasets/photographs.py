@@ -85,11 +85,13 @@ def composed(text: str) -> str:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Every picture below a folder, sorted."""
+    """Every picture below a folder, sorted; what is hidden, or in a hidden folder, is none."""
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_dir()
     ]
 
 

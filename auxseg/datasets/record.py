@@ -51,10 +51,18 @@ def mask_faults(
 
 
 def class_faults(classes: Sequence[str]) -> list[str]:
-    """A sentence where there are more classes than maps can tell apart."""
-    if len(classes) <= MOST_CLASSES:
-        return []
-    return [f"{len(classes)} classes are more than the limit of {MOST_CLASSES}; merge some."]
+    """A sentence each for a class of the background's name, and for too many to tell apart."""
+    faults = [
+        f"class {name!r}: the background is no class to learn, every map has it as 0; leave these "
+        f"photographs out of split train, or name the class otherwise."
+        for name in classes
+        if name.casefold() == "background"
+    ]
+    if len(classes) > MOST_CLASSES:
+        faults.append(
+            f"{len(classes)} classes are more than the limit of {MOST_CLASSES}; merge some."
+        )
+    return faults
 
 
 def size_faults(name: str, values: np.ndarray, size: tuple[int, ...]) -> list[str]:

@@ -1,9 +1,11 @@
 """A whole data set: its archives one after the other, and the command that uses it."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from auxseg.download.archives import ARCHIVES, VOC_ROOT, Archive
@@ -32,14 +34,19 @@ def download(
         What is there now and the command that uses it, in words.
 
     Raises:
-        UserError: archives that cannot be had or are not what they should be, too little room, or
-            no VOC to add SBD to.
+        UserError: archives that cannot be had or are not what they should be, too little room,
+            another call at work there, or no VOC to add SBD to.
     """
     _make(folder)
+    with _alone(folder):
+        return _download(dataset, folder, table[dataset])
+
+
+def _download(dataset: str, folder: Path, archives: Sequence[Archive]) -> str:
     if dataset == "sbd":
         check_voc(folder)
-    missing = [archive for archive in table[dataset] if not _is_unpacked(archive, folder)]
-    for archive in table[dataset]:
+    missing = [archive for archive in archives if not _is_unpacked(archive, folder)]
+    for archive in archives:
         if archive in missing:
             unpack = unpack_sbd if dataset == "sbd" else extract
             files = unpack(fetch(archive, folder), archive.wanted, folder)
@@ -49,6 +56,24 @@ def download(
             path.unlink(missing_ok=True)  # also what a call left that was stopped just here
     state = "complete" if missing else "was complete, nothing to do"
     return f"{folder}: {dataset} {state}\n{_use(dataset, folder)}"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other call append to the same archives."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems lock no folder
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"{folder}: another `auxseg download` is at work there; wait until it ends, or "
+                    f"stop it."
+                ) from None
+        yield
+    finally:
+        os.close(opened)
 
 
 def _make(folder: Path) -> None:
@@ -94,10 +119,11 @@ def _use(dataset: str, folder: Path) -> str:
     options = {"root": str((folder / VOC_ROOT).absolute())}
     if (folder / VOC_ROOT / TRAIN_AUG).is_file():
         return _command("voc12", {"voc": options})
+    more = shlex.join(["auxseg", "download", "sbd", str(folder)])
     return (
         _command("voc12", {"voc": options | {"train_list": "train"}})
-        + f"\nThat trains on VOC's own 1,464 images; `auxseg download sbd {folder}` adds the other "
-        f"9,118 of the preset's list."
+        + f"\nThat trains on VOC's own 1,464 images; `{more}` adds the other 9,118 of the preset's "
+        "list."
     )
 
 

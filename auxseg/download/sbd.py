@@ -1,6 +1,7 @@
 """SBD's masks and lists, added to PASCAL VOC 2012: the augmented training set."""
 
 import io
+import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -32,7 +33,7 @@ def check_voc(folder: Path) -> None:
     if absent:
         raise UserError(
             f"{root / 'SegmentationClass'}: {absent} masks of VOC's lists are not there; run "
-            f"`auxseg download voc12 {folder}` first."
+            f"`{shlex.join(['auxseg', 'download', 'voc12', str(folder)])}` first."
         )
 
 
@@ -81,10 +82,8 @@ def unpack_sbd(archive: Path, wanted: Sequence[str], folder: Path) -> list[Path]
 def _own_ids(root: Path, name: str) -> set[str]:
     path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
     if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; SBD is added to VOC 2012: run `auxseg download voc12 "
-            f"{root.parents[1]}` first."
-        )
+        command = shlex.join(["auxseg", "download", "voc12", str(root.parents[1])])
+        raise UserError(f"{path}: no such file; SBD is added to VOC 2012: run `{command}` first.")
     return {PurePosixPath(word).name for _, word in read_list(path)}
 
 

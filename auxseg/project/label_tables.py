@@ -35,6 +35,12 @@ def read_label_table(path: Path) -> Labels:
     rows, torn = read_csv(path, columns)
     rows = [replace(row, cells=dict(zip(known, row.cells.values(), strict=True))) for row in rows]
     if named := [name for name in known if name in ("labels", "label")]:
+        if len(named) > 1:
+            both = [head for head, own in zip(header, known, strict=True) if own in named]
+            raise UserError(
+                f"{path} line 1: columns {' and '.join(map(repr, both))} both name classes; remove "
+                f"all but one."
+            )
         others = [name for name, own in zip(header, known, strict=True) if own not in _OURS]
         return _by_name(path, rows, named[0], others, torn)
     return _by_column(path, rows, dict(zip(known, header, strict=True)), torn)

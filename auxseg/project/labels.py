@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from auxseg.datasets.photographs import composed
+from auxseg.datasets.photographs import SUFFIXES, composed
 from auxseg.errors import UserError
 from auxseg.project.label_json import is_json, read_label_json
 from auxseg.project.label_tables import read_label_table
@@ -27,6 +27,11 @@ def read_labels(labels: Path | None, images: Path, photos: Mapping[str, Path]) -
 
 
 def _by_folder(images: Path, photos: Mapping[str, Path]) -> Labels:
+    if not photos:
+        raise UserError(
+            f"{images}: holds no photograph that can be read ({', '.join(sorted(SUFFIXES))}); "
+            f"convert those in other formats, such as HEIC."
+        )
     rows, faults = [], []
     for path in photos.values():
         place = path.relative_to(images)

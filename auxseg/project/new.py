@@ -58,7 +58,9 @@ def _refuse(asked: Request) -> None:
     results = Path("results") / asked.run
     for path, other in ((asked.config, "PROJECT"), (asked.table, "PROJECT"), (results, "--run")):
         if path.exists():
-            raise UserError(f"{path}: is there already; name another {other}, or remove it.")
+            is_asked = asked.labels is not None and path.resolve() == asked.labels.resolve()
+            mend = "" if is_asked else ", or remove it"
+            raise UserError(f"{path}: is there already; name another {other}{mend}.")
     for option, folder in (("--images", asked.images), ("--masks", asked.masks)):
         if folder is not None and not folder.is_dir():
             raise UserError(f"{option}: {folder}: no such folder.")

@@ -8,7 +8,7 @@
     return element;
   };
   const percent = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
-  const namesOf = (image) => image.classes.map((k) => classes[k + 1].name).join(", ");
+  const namesOf = (image) => image.classes.map((k) => classes[k + 1].name).join(", ") || "no class";
   const TRUTH = "True mask";
   // The last thing that the run itself made of an image.
   const resultOf = ({ layers }) => layers.findLastIndex((layer) => layer.title !== TRUTH);
@@ -95,12 +95,16 @@
     find("#facts").textContent =
       [`${image.split}, ${image.width} × ${image.height} pixels`, factsOf(image)].filter(Boolean).join(", ");
     find("#photo").src = image.photo;
+    // What is replaced or disabled while it has the focus would take the keyboard with it.
+    const held = document.activeElement;
+    const isLost = find("#steps").contains(held) || (held === find("#affinity") && !image.affinity);
     input("step").max = Math.max(0, image.layers.length - 1);
     find("#steps").replaceChildren(...image.layers.map(({ title }, step) =>
       make("button", { type: "button", textContent: title, onclick: () => go(step) })));
     input("other").replaceChildren(make("option", { value: "", textContent: "nothing" }));
     choices(input("other"), image.layers.map(({ title }, step) => [step, title]));
     find("#affinity").disabled = !image.affinity;
+    if (isLost) stage.focus();
     find("#legend").replaceChildren(...image.present.map((k) => {
       const swatch = make("span", { className: "swatch" });
       swatch.style.background = classes[k].color;
@@ -137,7 +141,7 @@
     const name = layer ? layer.title : "no layer";
     input("step").setAttribute("aria-valuetext", name);
     find("#step-name").value = other ? `${name} | ${other.title}` : name;
-    stage.setAttribute("aria-label", `${image.id}: ${isLayered ? name : state.point ? "affinity" : "photograph"}`);
+    picture.setAttribute("aria-label", `${image.id}: ${isLayered ? name : state.point ? "affinity" : "photograph"}`);
     [...find("#steps").children].forEach((chip, step) => chip.setAttribute("aria-pressed", step === state.step));
     drawAffinity();
   }
@@ -234,7 +238,7 @@
 
   let drag = null;
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.id === "swipe" || !event.isPrimary) return;
+    if (event.target.id === "swipe" || !event.isPrimary || event.button !== 0) return;
     drag = { x: event.clientX, y: event.clientY, left: state.x, top: state.y, moved: false };
     stage.setPointerCapture(event.pointerId);
   });
@@ -260,8 +264,11 @@
   stage.addEventListener("pointercancel", () => { drag = null; });
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
+    if (!event.deltaY) return;
     const box = stage.getBoundingClientRect();
-    zoom(event.deltaY < 0 ? 1.25 : 0.8, event.clientX - box.left, event.clientY - box.top);
+    // A notch of a mouse's wheel is about 100; trackpads send many small steps.
+    const factor = Math.exp(-Math.sign(event.deltaY) * Math.min(Math.abs(event.deltaY), 100) / 450);
+    zoom(factor, event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
 
   viewer.addEventListener("click", ({ target }) => {
@@ -295,7 +302,9 @@
   viewer.addEventListener("keydown", (event) => {
     // The browser keeps its own shortcuts, and a control that has the focus its keys.
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.target.matches("input, select") || (event.target.matches("button") && event.key === " ")) return;
+    const { target, key } = event;
+    if (target.matches("select, input[type=range]")) return;
+    if (target.matches("button, input") && key === " ") return;
     const move = event.shiftKey && state.point && moves[event.key];
     if (move) {
       const [rows, columns] = current().affinity.queries;

@@ -37,7 +37,8 @@ class Page:
         supervision: (what, sentence).
         figures, config: URLs of metrics.csv and config.yaml.
         gallery: what the browser of pictures reads, JSON without "<".
-        shown, pictured: images in the gallery, and that there are maps of.
+        shown, pictured, panels: images in the gallery, that there are maps of, and of each split in
+            panels/.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Page:
     gallery: str
     shown: int
     pictured: int
+    panels: int
     origins: Sequence[Origin]
     version: str
 

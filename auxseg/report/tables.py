@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +65,11 @@ class RoundTable:
     groups: tuple[Group, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
+    @property
+    def first(self) -> set[int]:
+        """The columns with which groups begin."""
+        return set(accumulate((len(group.columns) for group in self.groups), initial=0))
+
 
 def read_text_table(path: Path) -> pd.DataFrame:
     """A CSV with every cell as it stands in the file.
@@ -112,7 +118,8 @@ def with_variants(table: pd.DataFrame) -> pd.DataFrame:
 
 def final_miou(table: pd.DataFrame) -> Figure | None:
     """The last round's mIoU of its last variant; None where nothing could be scored."""
-    scored = with_variants(table[(table["subject"] == "predictions") & (table["metric"] == "miou")])
+    is_told = (table["subject"] == "predictions") & (table["metric"] == "miou")
+    scored = with_variants(table[is_told & (table["value"] != "")])
     if scored.empty:
         return None
     row = scored.iloc[-1]

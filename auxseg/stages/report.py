@@ -126,6 +126,7 @@ def run(
         gallery=browser.data,
         shown=len(shown),
         pictured=sum(len(entries) for entries in splits.values()),
+        panels=options.panels,
         origins=list(origins.values()),
         version=__version__,
     )

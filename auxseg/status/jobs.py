@@ -51,7 +51,8 @@ def jobs_of(run: RunFiles) -> list[Job]:
     jobs = [*_before_rounds(run)]
     for number in range(last + 1):
         jobs += _round(run, number, trains=number <= trained)
-    before = tuple(path for job in jobs for path in job.outputs)
+    unread = {"cam.h5"} if _has_labels_of_files(run) else set()
+    before = tuple(path for job in jobs for path in job.outputs if path not in unread)
     report = ("report/index.html", "report/metrics.csv")
     jobs.append(Job("report", None, "report", report, older=before))
     return [*jobs, *_on_request(run.folder, f"round{trained}/weights.safetensors")]
@@ -81,15 +82,20 @@ def _shard(job: Job, shard: Shard) -> Job:
     )
 
 
+def _has_labels_of_files(run: RunFiles) -> bool:
+    """Whether the first labels are another method's, so that no CAM is read."""
+    labels = run.record("round0/labels.h5")
+    return labels is not None and not labels.fault and "cam" not in labels.inputs
+
+
 def _before_rounds(run: RunFiles) -> Iterator[Job]:
-    index, labels = run.record("index.h5"), run.record("round0/labels.h5")
+    index = run.record("index.h5")
     packed = (run.folder / "images.h5").exists() or (index is not None and index.packed)
     yield Job("index", None, "index", ("index.h5", "images.h5") if packed else ("index.h5",))
     yield Job("masks", None, "masks", ("masks.h5",), _INDEX)
     yield Job("saliency", None, "saliency", ("saliency.h5",), _INDEX, photographs="train")
     yield Job("classify", None, "classify", (_CLASSIFIER, "classifier/history.csv"), _INDEX)
-    from_files = labels is not None and not labels.fault and "cam" not in labels.inputs
-    if not from_files or (run.folder / "cam.h5").exists():
+    if not _has_labels_of_files(run) or (run.folder / "cam.h5").exists():
         inputs = {**_INDEX, "weights": _CLASSIFIER}
         yield Job("cam", None, "cam", ("cam.h5",), inputs, photographs="train")
     inputs = {**_INDEX, "cam": "cam.h5", "saliency": "saliency.h5"}

@@ -64,6 +64,9 @@ def job_states(folder: Path) -> list[JobState]:
     Raises:
         UserError: there is no run in the folder.
     """
+    no_run = UserError(f"{folder}: holds no run; name the folder of one, results/{{run}}.")
+    if not folder.is_dir():
+        raise no_run
     run = RunFiles(folder)
     made_by: dict[str, JobState] = {}
     states: list[JobState] = []
@@ -75,7 +78,7 @@ def job_states(folder: Path) -> list[JobState]:
         made_by |= dict.fromkeys(job.outputs, state)
         states += [state, *(shard for shard in begun if _is_told(shard, whole))]
     if all(state.state == "missing" for state in states):
-        raise UserError(f"{folder}: holds no run; name the folder of one, results/{{run}}.")
+        raise no_run
     return states
 
 

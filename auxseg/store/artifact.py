@@ -111,6 +111,8 @@ def open_artifact(path: Path) -> tuple[h5py.File, dict[str, Any]]:
     """
     if not path.exists():
         raise UserError(f"{path}: no such artifact; run the stage that writes it first.")
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name an artifact in it.")
     with contextlib.ExitStack() as on_error, reading(path):
         file = on_error.enter_context(h5py.File(path, "r"))
         attributes = read_attributes(file.attrs)

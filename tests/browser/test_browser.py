@@ -337,3 +337,18 @@ def test_every_control_has_a_name(browser):
         ".map((e) => e.outerHTML)"
     )
     assert nameless == []
+
+
+def test_keys_go_on_where_the_control_that_had_the_focus_is_gone(browser):
+    open_image(browser, 1)
+    title = text(browser, "#viewer-title")
+    browser.click("#steps button:nth-child(2)")
+
+    browser.press("ArrowDown")
+    second = text(browser, "#viewer-title")
+    browser.press("ArrowDown")
+
+    assert len({title, second, text(browser, "#viewer-title")}) == 3
+    browser.click("#viewer [name=layers]")
+    browser.press("ArrowUp")
+    assert text(browser, "#viewer-title") == second

@@ -224,3 +224,8 @@ def test_damage_in_an_index_is_told_as_such(tmp_path):
 
     with pytest.raises(UserError, match=r"index\.h5: .*damaged"):
         describe(index)
+
+
+def test_a_folder_is_not_called_damaged(tmp_path):
+    with pytest.raises(UserError, match=r": a folder; name an artifact in it\.$"):
+        describe(tmp_path)

@@ -73,3 +73,20 @@ def test_a_foreign_artifact_cannot_write_elsewhere(tmp_path, image_id):
         export_pictures(path, tmp_path / "deep/out")
 
     assert not list(tmp_path.rglob("evil*"))
+
+
+def test_an_export_replaces_pictures_of_exports_and_nothing_else(tmp_path):
+    labels = np.zeros((4, 5), np.uint8)
+    with MapWriter(tmp_path / "labels.h5", Header("labels")) as writer:
+        writer.put("a", labels)
+        writer.put("b", labels)
+    folder = tmp_path / "masks"
+    export_pictures(tmp_path / "labels.h5", folder)
+    export_pictures(tmp_path / "labels.h5", folder)
+    Image.fromarray(labels).save(folder / "b.png")
+    before = (folder / "b.png").read_bytes()
+
+    with pytest.raises(UserError, match=r"b\.png: is there already and no picture of an export"):
+        export_pictures(tmp_path / "labels.h5", folder)
+
+    assert (folder / "b.png").read_bytes() == before

@@ -206,8 +206,11 @@ def test_accents_may_be_written_in_two_ways_everywhere(my_photos, photo, beside,
 
 
 def test_files_that_are_no_photographs_are_passed_over(my_photos):
-    for name in ("notes.txt", "Thumbs.db", "._tom.jpg"):
-        (my_photos / "images" / name).write_bytes(b"x")
+    for name in ("notes.txt", "Thumbs.db", "._tom.jpg", ".thumbnails/tom.jpg"):
+        path = my_photos / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    (my_photos / "images/@eaDir/tom.jpg").mkdir(parents=True)
 
     assert load(my_photos).faults == ()
 

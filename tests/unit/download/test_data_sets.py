@@ -1,4 +1,6 @@
+import fcntl
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -258,3 +260,15 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, table):
 
     with pytest.raises(UserError, match=r"file: no folder can be made there \(File exists\)"):
         download("voc12", tmp_path / "file", table)
+
+
+def test_a_second_call_at_work_in_the_same_folder_is_refused(tmp_path, table):
+    opened = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(opened, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(UserError, match="another `auxseg download` is at work there"):
+            download("voc12", tmp_path, table)
+    finally:
+        os.close(opened)
+
+    download("voc12", tmp_path, table)

@@ -140,3 +140,9 @@ def test_columns_without_a_name_or_with_the_same_are_refused_at_once(table):
         "  - tags.csv line 1: column 1 has no name; name or remove it.",
         "  - tags.csv line 1: column 'cat' stands there twice, capitals aside; remove one.",
     ]
+
+
+def test_two_columns_of_names_are_refused(table):
+    assert refusal_of(table, "image,label,classes", "a.jpg,3,cat") == (
+        "tags.csv line 1: columns 'label' and 'classes' both name classes; remove all but one."
+    )

@@ -68,3 +68,11 @@ def test_a_workbook_is_refused(tmp_path):
 
     with pytest.raises(UserError, match="is not UTF-8; save the file as UTF-8 text"):
         read_labels(tmp_path / "labels.xlsx", tmp_path, {})
+
+
+def test_without_a_photograph_that_can_be_read_the_formats_are_named(tmp_path):
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats/tom.heic").write_bytes(b"x")
+
+    with pytest.raises(UserError, match=r"no photograph that can be read \(.*\.jpg.*HEIC"):
+        read_labels(None, tmp_path, {})

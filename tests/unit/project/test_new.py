@@ -243,3 +243,18 @@ def test_away_from_the_workflow_nothing_is_written(here, tmp_path, monkeypatch):
 )
 def test_what_cannot_be_is_refused(here, change, sentence):
     assert sentence in refusal_of(replace(ASKED, **change))
+
+
+def test_nobody_is_advised_to_remove_the_labels_that_are_asked_for(here):
+    (here / "pets").mkdir()
+    (here / "pets/labels.csv").write_text((here / "tags.csv").read_text())
+
+    told = refusal_of(replace(ASKED, labels=Path("pets/labels.csv")))
+
+    assert told == "pets/labels.csv: is there already; name another PROJECT."
+
+
+def test_a_class_of_the_backgrounds_name_is_refused(here):
+    (here / "tags.csv").write_text("image,cat,Background\ntom.jpg,1,0\nrex,0,1\nboth,1,1\n")
+
+    assert "class 'Background': the background is no class to learn" in refusal_of(ASKED)

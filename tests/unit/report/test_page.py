@@ -53,6 +53,7 @@ def page(**changes) -> Page:
         "gallery": '{"classes": [], "images": []}',
         "shown": 1,
         "pictured": 3,
+        "panels": 1,
         "origins": [Origin("cam", "cam.h5", {"flip": True}, "today, auxseg 1")],
         "version": "1",
     }
@@ -82,7 +83,7 @@ def test_the_table_by_round_holds_the_csvs_figures_and_a_dash_where_there_is_non
 
 def test_the_page_shows_the_rows_of_the_table():
     rows = re.findall(r"<tr><th scope=\"row\">0</th>(.*?)</tr>", render(page()), flags=re.S)
-    assert re.findall(r"<td>(.*?)</td>", rows[0]) == ["52.0", "53.7", "86.7", "51.3", "0.102"]
+    assert re.findall(r"<td.*?>(.*?)</td>", rows[0]) == ["52.0", "53.7", "86.7", "51.3", "0.102"]
 
 
 def test_the_headline_names_split_round_scales_crf_and_number_of_images():
@@ -239,3 +240,25 @@ def test_a_run_without_masks_says_so():
 def test_seeds_made_without_saliency_are_said_to_be():
     sentences = dict(supervision(origins(seed={"use_saliency": False}), masks=5))
     assert sentences["Saliency"].endswith("made without them.")
+
+
+def test_groups_of_columns_are_told_apart_in_every_row():
+    groups = (tables.Group("a", ("x", "y")), tables.Group("b", ("z",)))
+
+    assert tables.RoundTable(groups, ()).first >= {0, 2}
+    assert 1 not in tables.RoundTable(groups, ()).first
+
+
+def test_a_run_that_could_not_be_scored_has_no_headline():
+    figures = {0: [(*row[:-1], "") for row in ROUNDS[0]]}
+
+    assert tables.final_miou(gathered(figures)) is None
+
+
+def test_the_page_promises_no_pictures_that_it_has_not():
+    nothing = tables.by_round(gathered({0: []}), range(1))
+
+    text = text_of(render(page(shown=0, panels=0, table=nothing, final=None)))
+
+    assert "The pictures below" not in text
+    assert "panels/" not in text

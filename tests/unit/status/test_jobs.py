@@ -1,5 +1,6 @@
 """Which jobs a run's files tell of: rounds, shards, and what was asked for besides."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -137,3 +138,11 @@ def test_a_training_is_judged_by_what_its_options_say_that_it_read(run):
     assert rows(run)["train", 1].why == (
         "made from another round1/labels.h5, made from another round0/weights.safetensors"
     )
+
+
+def test_a_cam_that_labels_from_files_do_not_use_makes_no_report_stale(run):
+    labels = of_photographs(run, "train", 1)
+    write_maps(run, "round0/labels.h5", "labels", labels, {"index": "index.h5"})
+    os.utime(run / "cam.h5")
+
+    assert rows(run)["report", None].why.find("cam.h5") < 0

@@ -108,3 +108,10 @@ def test_json_holds_the_rows_as_they_are(run):
 def test_a_folder_without_a_run_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="holds no run; name the folder of one"):
         shown(tmp_path)
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "index.h5").write_bytes(b"")
+
+    with pytest.raises(UserError, match=r"index\.h5: holds no run; name the folder of one"):
+        job_states(tmp_path / "index.h5")
