@@ -41,12 +41,12 @@ torture: $(READY) ## break runs, disks and files in every way, an hour and more
 .PHONY: test-slurm
 test-slurm: $(READY) ## run the workflow on a real Slurm cluster of two virtual nodes, as root
 	tests/cluster/install-slurm
-	AUXSEG_SLURM=1 pytest -s tests/cluster/test_slurm.py
+	AUXSEG_SLURM=1 pytest -rs -s tests/cluster/test_slurm.py
 
 .PHONY: test-browser
 test-browser: $(READY) ## use the report's page in a real Chromium
 	tests/browser/install-chromium
-	AUXSEG_BROWSER=1 pytest tests/browser
+	AUXSEG_BROWSER=1 pytest -rs tests/browser
 
 .PHONY: check
 check: $(READY) ## style, types, workflow lint, documentation, generated files up to date

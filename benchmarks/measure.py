@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from auxseg.report.tables import markdown, read_text_table, with_variants
+from auxseg.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 5  # that are measured where forms take turns
@@ -61,9 +63,11 @@ def _figures(path: Path, keys: list[str]) -> pd.Series:
 
 
 def minutes(run: str) -> float:
-    """What a run's jobs took, by Snakemake's own clock; they run one after the other."""
+    """What the jobs of a run up to its report took, by Snakemake's own clock, one after another."""
+    stage = re.compile(rf"({'|'.join(STAGES)})(_round\d+)?")
     files = (results(run) / "benchmarks").glob("*.tsv")
-    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in files) / 60
+    jobs = [file for file in files if stage.fullmatch(file.stem)]
+    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in jobs) / 60
 
 
 def in_turns(

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/recipe.py path/to/voc-animals [--seeds 3]
 
-Every row changes the preset in one thing (`ablation.changes`). It is judged on photographs that no
-other figure uses: 400 of the list `train` that are in neither small list, so that nothing is chosen
-by `mini_val`. Writes benchmarks/recipe.md. Started again it goes on where it stopped.
+Every row changes the preset in one thing (`ablation.changes`). It is judged on 400 photographs of
+the list `train` that are in neither small list, so that nothing is chosen by `mini_val` or `val`.
+Writes benchmarks/recipe.md. Started again it goes on where it
+stopped.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def slug(name: str) -> str:
 
 
 def with_held_out_list(root: Path) -> Path:
-    """A folder of links to the data set, with a list of photographs that no other figure uses."""
+    """A folder of links to the data set, with a list of photographs of neither small list."""
     folder = ROOT / "data" / "voc-animals-held-out"
     lists = folder / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,10 @@ def test_a_batch_that_cannot_be_shared_is_refused(run, tmp_path):
     done = finished(classify(run, tmp_path, "--devices", 3), tmp_path)
 
     assert done.returncode == 2
-    assert "batch_size: 4 images cannot be shared by 3 processes; make it a multiple" in done.stderr
+    assert (
+        "classify.batch_size: 4 images cannot be shared by 3 processes; make it a multiple"
+        in done.stderr
+    )
 
 
 def test_processes_told_to_end_go_on_with_the_same(run, tmp_path):

@@ -23,6 +23,7 @@ from auxseg.stages.evaluate import CLASS_COLUMNS, METRIC_COLUMNS
 from tests.processes import ROOT
 
 DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 WRITTEN = {name: text for name, text in PAGES.items() if name != "config.md"}
 EVERYTHING = "\n".join(WRITTEN.values())
@@ -165,6 +166,45 @@ def test_measured_figures_stand_in_the_page_that_a_row_names():
         figures = re.findall(r"\d+\.\d", line)
         assert figures
         assert [figure for figure in figures if figure not in measured] == []
+        for number, figure in re.findall(r"round (\d) (\d+\.\d)", line):
+            of_round = re.findall(rf"^\| (?:\w+, round )?{number} \|.*$", measured, re.MULTILINE)
+            assert any(figure in row for row in of_round), f"{file}: round {number}, {figure}"
+
+
+def rows_of_figures(text: str) -> list[tuple[str, ...]]:
+    """The figures of each row of all tables."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [figures for line in lines if (figures := tuple(re.findall(r"\d[\d,.]*", line)))]
+
+
+def test_the_readmes_tables_of_quality_are_rows_of_the_measured_pages():
+    quality = README.split("## How good is it?")[1].split("\n## ")[0]
+    for page, part in zip(("full", "mini"), quality.split("| mIoU, % |")[1:], strict=True):
+        measured = rows_of_figures((ROOT / f"benchmarks/voc-animals-{page}.md").read_text())
+        told = rows_of_figures(part)
+        assert len(told) >= 3
+        assert [row for row in told if row not in measured] == []
+
+
+def test_the_readmes_table_of_speed_holds_figures_of_the_measured_page():
+    speed = README.split("## How fast is it?")[1].split("\n## ")[0]
+    measured = (ROOT / "benchmarks/speed.md").read_text(encoding="utf-8")
+    figures = re.findall(r"\d+\.\d+", speed)
+    assert len(figures) > 5
+    assert [figure for figure in figures if figure not in measured] == []
+
+
+def test_figures_of_generated_scenes_are_those_of_the_measured_page():
+    measured = (ROOT / "benchmarks/shapes.md").read_text(encoding="utf-8")
+    told = README.split("On generated scenes")[1].split("\n## ")[0]
+    means = [row.split("|")[-2].strip() for row in re.findall(r"^\|.*\|$", measured, re.MULTILINE)]
+    figures = re.findall(r"\d+\.\d", told.partition("One run takes")[0])
+    assert len(figures) == 7
+    assert [figure for figure in figures if figure not in means] == []
+
+    shown = PAGES["index.md"].split("Predictions, val")[1].split("Pseudo labels")[0]
+    first_seed = [re.search(rf"val, round {n} \| ([\d.]+)", measured)[1] for n in range(3)]
+    assert [line.split()[2] for line in shown.splitlines()[2:5]] == first_seed
 
 
 def test_the_published_figures_are_those_of_the_ablation():
