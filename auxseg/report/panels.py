@@ -8,12 +8,12 @@ from functools import cache
 from itertools import chain, islice, zip_longest
 
 import numpy as np
-from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.palette import Palette
 from auxseg.datasets.record import BACKGROUND, IGNORE
+from auxseg.report.fonts import font_file, writable
 from auxseg.report.palette import hatch
 
 PATTERN = "*-[0-9][0-9]*-*.png"  # of the names of panels
@@ -101,7 +101,7 @@ def compose(
     for number, tile in enumerate(tiles):
         line, column = divmod(number, columns)
         left, top = column * (TILE + _GAP), line * line_height
-        draw.text((left, top + 6), tile.title, _INK, _font(_TITLE_SIZE))
+        draw.text((left, top + 6), tile.title, _INK, _font(_TITLE_SIZE, tile.title))
         panel.paste(Image.fromarray(tile.picture), (left, top + TITLE_HEIGHT))
     panel.paste(legend, (0, lines * line_height))
     return panel
@@ -121,12 +121,11 @@ def _legend(
     present: Sequence[int], classes: Sequence[str], palette: Palette, width: int
 ) -> Image.Image:
     """A strip of swatches and names, as many lines as they need."""
-    font = _font(_LEGEND_SIZE)
     placed: list[tuple[int, str, int, int]] = []
     left, line = 0, 0
     for index in present:
         name = _class_name(index, classes)
-        step = _SWATCH + 9 + math.ceil(font.getlength(name)) + 28
+        step = _SWATCH + 9 + math.ceil(_font(_LEGEND_SIZE, name).getlength(name)) + 28
         if left and left + step - 28 > width:
             left, line = 0, line + 1
         placed.append((index, name, left, line * _LEGEND_HEIGHT))
@@ -135,14 +134,15 @@ def _legend(
     draw = ImageDraw.Draw(strip)
     for index, name, x, y in placed:
         strip.paste(_swatch(index, palette), (x, y + 8))
-        draw.text((x + _SWATCH + 9, y + 8 + _SWATCH // 2), name, _INK, font, anchor="lm")
+        middle = (x + _SWATCH + 9, y + 8 + _SWATCH // 2)
+        draw.text(middle, name, _INK, _font(_LEGEND_SIZE, name), anchor="lm")
     return strip
 
 
 def _class_name(index: int, classes: Sequence[str]) -> str:
     if index == BACKGROUND:
         return "background"
-    return "ignored" if index == IGNORE else classes[index - 1]
+    return "ignored" if index == IGNORE else writable(classes[index - 1], index)
 
 
 def _swatch(index: int, palette: Palette) -> Image.Image:
@@ -158,6 +158,5 @@ def _swatch(index: int, palette: Palette) -> Image.Image:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own copy of DejaVu Sans: the same letters on every machine."""
-    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+def _font(size: int, text: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_file(text), size)

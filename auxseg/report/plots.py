@@ -14,8 +14,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
+from auxseg.report.fonts import font_file, writable
 from auxseg.report.tables import with_variants
 
 # Okabe and Ito's colours: told apart with any colour vision.
@@ -131,7 +133,10 @@ def plot_per_class(table: pd.DataFrame) -> bytes | None:
         for place, value in zip(places, values, strict=True):
             text = "none" if np.isnan(value) else f"{value:.0f}"
             axis.text(np.nan_to_num(value) + 0.8, place, text, va="center", size=7, color=_SOFT)
-    axis.set_yticks(np.arange(len(classes)), classes, parse_math=False)
+    names = [writable(name, number) for number, name in enumerate(classes)]
+    axis.set_yticks(np.arange(len(classes)), names, parse_math=False)
+    for label in axis.get_yticklabels():
+        label.set_fontproperties(FontProperties(fname=font_file(label.get_text())))
     axis.set_ylim(len(classes) - 0.4, -0.6)
     axis.set_xlim(0, 105)
     _dress(axis, "", grid="x")
