@@ -64,7 +64,7 @@ def classify(run: dict[str, Path], folder: Path, *more: object, schedule: str = 
     options = f"{{model: {{{MODEL}}}, {SCHEDULE}{schedule}}}"
     return auxseg(
         *("classify", "--index", run["index"], "--options", options, "--device", "cpu"),
-        *("--weights", folder / "w.safetensors", "--history", folder / "history.csv", *more),
+        *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv", *more),
     )
 
 
@@ -75,7 +75,7 @@ def train(run: dict[str, Path], folder: Path, *more: object, model: str = "") ->
     pairs = [word for pair in zip(words, inputs[1::2], strict=True) for word in pair]
     return auxseg(
         *("train", *pairs, "--round-number", "0", "--options", options, "--device", "cpu"),
-        *("--weights", folder / "w.safetensors", "--history", folder / "history.csv", *more),
+        *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv", *more),
     )
 
 
@@ -83,7 +83,7 @@ def outcome(command: list[str], folder: Path) -> tuple[pd.DataFrame, dict[str, t
     folder.mkdir(exist_ok=True)
     done = finished(command, folder)
     assert done.returncode == 0, done.stderr
-    return pd.read_csv(folder / "history.csv"), load_file(folder / "w.safetensors")
+    return pd.read_csv(folder / "history.csv"), load_file(folder / "weights.safetensors")
 
 
 def assert_alike(one: tuple, other: tuple) -> None:
