@@ -1,6 +1,7 @@
 """The one place where photographs, masks and saliency maps are read from files, and encoded."""
 
 import contextlib
+import hashlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -64,6 +65,12 @@ def read_values(path: Path) -> np.ndarray:
     """Decode any picture to the values that it stores: (H, W) or (H, W, channels)."""
     with _decoding(path) as image:
         return np.asarray(image)
+
+
+def values_digest(values: np.ndarray) -> str:
+    """Of a picture's values, their type and shape: another once somebody has changed it."""
+    told = f"{values.dtype} {values.shape} ".encode()
+    return hashlib.sha256(told + values.tobytes()).hexdigest()
 
 
 def png_text(path: Path, keyword: str) -> str | None:

@@ -9,13 +9,13 @@ from PIL.PngImagePlugin import PngInfo
 from auxseg.datasets.index_file import Index, read_index
 from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
-from auxseg.images import encoded, png_text
+from auxseg.images import encoded, png_text, read_values, values_digest
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
 from auxseg.store import MapReader, write_atomically
 
 CLASS_KINDS = {"labels", "masks", "predictions"}
-_EXPORTED = "auxseg-export"  # the keyword by which an exported picture is known again
+_EXPORTED = "auxseg-export"  # the keyword of a digest, by which an exported picture is known again
 
 
 def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str:
@@ -34,7 +34,7 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
 
     Raises:
         UserError: another kind of artifact, an unknown variant, a name that leads elsewhere, or
-            files of those names that no export wrote.
+            files of those names that no export wrote, or that were changed since.
     """
     with MapReader(path) as maps:
         kind = str(maps.attributes["kind"])
@@ -44,19 +44,27 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
         index = index_beside(path)
         ids = maps.ids()
         targets = {image_id: _target(path, folder, image_id) for image_id in ids}
-        theirs = [t for t in targets.values() if t.exists() and png_text(t, _EXPORTED) is None]
+        theirs = [t for t in targets.values() if t.exists() and not _is_export(t)]
         if theirs:
             raise UserError(
-                f"{theirs[0]}: is there already and no picture of an export, as are "
-                f"{len(theirs) - 1} more; name another folder."
+                f"{theirs[0]}: is there already and no picture of an export, or changed since, as "
+                f"are {len(theirs) - 1} more; name another folder."
             )
-        mark = PngInfo()
-        mark.add_text(_EXPORTED, kind)
         for image_id in progress(ids, "export", len(ids)):
             values = maps.read(image_id)
             picture = picture_of(kind, values if plane is None else values[plane], index)
+            mark = PngInfo()
+            mark.add_text(_EXPORTED, values_digest(np.asarray(picture)))
             write_atomically(targets[image_id], encoded(picture, "PNG", pnginfo=mark))
     return f"{folder}: {len(ids)} pictures{told}"
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file is the picture of an export that nobody has changed."""
+    try:
+        return png_text(path, _EXPORTED) == values_digest(read_values(path))
+    except UserError:  # no picture, or a damaged one
+        return False
 
 
 def _target(path: Path, folder: Path, image_id: str) -> Path:

@@ -24,6 +24,7 @@ from auxseg.images import (
     read_content,
     read_values,
     scaled_size,
+    values_digest,
 )
 from auxseg.pictures import palette_picture
 from auxseg.report.palette import overlay_classes
@@ -102,7 +103,7 @@ def write_result(
         key: what the label is made from.
     """
     text = PngInfo()
-    text.add_text(_KEYWORD, f"{key} {_digest(label)}")
+    text.add_text(_KEYWORD, f"{key} {values_digest(label)}")
     mask = encoded(palette_picture(label, palette), "PNG", pnginfo=text)
     write_atomically(folder / mask_name(name), mask)
     size = scaled_size(label.shape, _JPEG_SIDE)
@@ -120,16 +121,10 @@ def _key_and_label(mask: Path) -> tuple[str | None, np.ndarray | None]:
         label = read_values(mask)
     except UserError:  # damaged, not corrected: ours, and to be made again
         return key, None
-    return (key, label) if _digest(label) == digest else (None, None)
+    return (key, label) if values_digest(label) == digest else (None, None)
 
 
 def _key_in_overlay(overlay: Path) -> str | None:
     """The key that an overlay carries; None where there is none of ours."""
     word, _, key = (jpeg_comment(overlay) or "").partition(" ")
     return key if word == _KEYWORD else None
-
-
-def _digest(label: np.ndarray) -> str:
-    """Of the values, their type and shape."""
-    told = f"{label.dtype} {label.shape} ".encode()
-    return hashlib.sha256(told + label.tobytes()).hexdigest()

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from auxseg.errors import UserError
 from auxseg.images import read_mask
@@ -83,7 +84,12 @@ def test_an_export_replaces_pictures_of_exports_and_nothing_else(tmp_path):
     folder = tmp_path / "masks"
     export_pictures(tmp_path / "labels.h5", folder)
     export_pictures(tmp_path / "labels.h5", folder)
-    Image.fromarray(labels).save(folder / "b.png")
+    exported = Image.open(folder / "b.png")
+    exported.load()
+    exported.putpixel((1, 1), 1)  # as an editor that keeps what else the file says
+    kept = PngInfo()
+    kept.add_text("auxseg-export", exported.info["auxseg-export"])
+    exported.save(folder / "b.png", pnginfo=kept)
     before = (folder / "b.png").read_bytes()
 
     with pytest.raises(UserError, match=r"b\.png: is there already and no picture of an export"):
