@@ -55,7 +55,7 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
             picture = picture_of(kind, values if plane is None else values[plane], index)
             mark = PngInfo()
             mark.add_text(_EXPORTED, values_digest(np.asarray(picture)))
-            write_atomically(targets[image_id], encoded(picture, "PNG", pnginfo=mark))
+            write_png(picture, targets[image_id], mark)
     return f"{folder}: {len(ids)} pictures{told}"
 
 
@@ -102,9 +102,9 @@ def palette_picture(classes: np.ndarray, palette: Palette) -> Image.Image:
     return image
 
 
-def write_png(picture: Image.Image, path: Path) -> None:
-    """Write a picture atomically."""
-    write_atomically(path, encoded(picture, "PNG"))
+def write_png(picture: Image.Image, path: Path, about: PngInfo | None = None) -> None:
+    """Write a picture, and what the file is to say beside it, atomically."""
+    write_atomically(path, encoded(picture, "PNG", pnginfo=about))
 
 
 def index_beside(path: Path) -> Index | None:

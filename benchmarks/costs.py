@@ -7,12 +7,11 @@ times as fast a worker of the cluster is. Writes benchmarks/costs.md.
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 import pandas as pd
-from measure import as_table, machine
+from measure import as_table, machine, times_of
 
 from auxseg.datasets.index_file import read_index
 from auxseg.description import read_description
@@ -55,12 +54,11 @@ def costs_of(run: Path) -> pd.DataFrame:
     """Seconds an image (of a training: an image and epoch) and peak memory, a row a stage."""
     entries = read_index(run / "index.h5").entries
     images = {split: sum(e.split == split for e in entries) for split in ("train", "val")}
-    rows, folder = {}, run / "benchmarks"
-    if (folder / "shards").is_dir():
+    rows = {}
+    if (run / "benchmarks/shards").is_dir():
         sys.exit(f"{run}: ran in shards, whose times are not added up; name a run with shards: 1.")
     for stage in COSTED:
-        files = [f for f in folder.glob("*.tsv") if re.fullmatch(rf"{stage}(_round\d+)?", f.stem)]
-        times = pd.concat([pd.read_csv(file, sep="\t") for file in files])
+        times = times_of(run, stage)
         seconds = times["s"].mean() / of_stage(stage, images)
         rows[stage] = {"s an image": seconds, "peak memory, MB": times["max_rss"].max()}
     for stage, place in (("classify", "classifier"), ("train", "round0")):

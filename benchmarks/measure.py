@@ -64,10 +64,14 @@ def _figures(path: Path, keys: list[str]) -> pd.Series:
 
 def minutes(run: str) -> float:
     """What the jobs of a run up to its report took, by Snakemake's own clock, one after another."""
-    stage = re.compile(rf"({'|'.join(STAGES)})(_round\d+)?")
-    files = (results(run) / "benchmarks").glob("*.tsv")
-    jobs = [file for file in files if stage.fullmatch(file.stem)]
-    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in jobs) / 60
+    return times_of(results(run), *STAGES)["s"].sum() / 60
+
+
+def times_of(run: Path, *stages: str) -> pd.DataFrame:
+    """Snakemake's records of a run's jobs of some stages, of every round."""
+    job = re.compile(rf"({'|'.join(stages)})(_round\d+)?")
+    files = [file for file in (run / "benchmarks").glob("*.tsv") if job.fullmatch(file.stem)]
+    return pd.concat([pd.read_csv(file, sep="\t") for file in files])
 
 
 def in_turns(

@@ -4,8 +4,7 @@
 
 Every row changes the preset in one thing (`ablation.changes`). It is judged on 400 photographs of
 the list `train` that are in neither small list, so that nothing is chosen by `mini_val` or `val`.
-Writes benchmarks/recipe.md. Started again it goes on where it
-stopped.
+Writes benchmarks/recipe.md. Started again it goes on where it stopped.
 """
 
 import argparse

@@ -38,8 +38,10 @@ def folder_digest(folders: Iterable[Path]) -> str:
             inner.sort()
             for name in sorted(names):
                 path = Path(place) / name
-                leads_nowhere = not path.exists()  # a link
-                size = path.stat(follow_symlinks=not leads_nowhere).st_size
+                try:
+                    size = path.stat().st_size
+                except OSError:  # a link that leads nowhere
+                    size = path.lstat().st_size
                 digest.update(os.fsencode(f"{path.relative_to(folder)}\0{size}\0"))
                 if path.suffix == ".xml" and path.is_file():
                     digest.update(path.read_bytes())

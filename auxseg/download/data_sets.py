@@ -63,14 +63,15 @@ def _alone(folder: Path) -> Iterator[None]:
     """Let no other call append to the same archives."""
     opened = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems lock no folder
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"{folder}: another `auxseg download` is at work there; wait until it ends, or "
-                    f"stop it."
-                ) from None
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(opened)
+        raise UserError(
+            f"{folder}: another `auxseg download` is at work there; wait until it ends, or stop it."
+        ) from None
+    except OSError:
+        pass  # some network file systems lock no folder
+    try:
         yield
     finally:
         os.close(opened)

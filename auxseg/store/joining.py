@@ -3,13 +3,12 @@
 What a map takes on disk is copied as it is, compressed, once its digest was found to fit.
 """
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.errors import UserError
 from auxseg.store.artifact import Header, new_artifact, open_artifact, reading
-from auxseg.store.map_writer import parts_folder, remove_other_shards
+from auxseg.store.map_writer import remove_leftovers
 from auxseg.store.maps import GROUP, copy_map, key_of, read_map
 from auxseg.store.shard import Shard
 
@@ -47,5 +46,4 @@ def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) ->
                     f"{path}: no shard holds a map of image {image_id!r}; "
                     f"delete {path.parent / 'shards'} and run them again."
                 )
-    shutil.rmtree(parts_folder(path), ignore_errors=True)
-    remove_other_shards(path, shard)
+    remove_leftovers(path, shard)

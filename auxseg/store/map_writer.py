@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from auxseg.errors import disk_fault
+from auxseg.errors import UserError
 from auxseg.store.artifact import (
     Header,
     new_artifact,
@@ -49,8 +49,16 @@ def maps_in_parts(path: Path) -> int:
     return count
 
 
-def remove_other_shards(path: Path, shard: Shard) -> None:
-    """Remove what runs in other numbers of shards left of an artifact, whole or in parts."""
+def remove_leftovers(path: Path, shard: Shard) -> None:
+    """Remove the parts of a finished artifact, and what runs in other numbers of shards left of it.
+
+    Args:
+        path: of the artifact.
+        shard: that it holds; one of several leaves the others alone.
+    """
+    shutil.rmtree(parts_folder(path), ignore_errors=True)
+    if shard.number is not None:
+        return
     now = shard.files(path) if shard.joins else []
     for file in (path.parent / "shards").glob(f"*_of_*/{path.name}*"):
         if file.with_name(path.name) not in now:
@@ -117,9 +125,7 @@ class MapWriter:
 
     def remove_parts(self) -> None:
         """Remove the parts, and of all images those that shards of an earlier run left."""
-        shutil.rmtree(self._parts, ignore_errors=True)
-        if self._shard == ALL:
-            remove_other_shards(self.path, ALL)
+        remove_leftovers(self.path, self._shard)
 
     def __enter__(self) -> "MapWriter":
         return self
@@ -138,14 +144,12 @@ class MapWriter:
         done: set[str] = set()
         for part in part_files(self.path):
             try:
-                with h5py.File(part, "r") as file:
+                with reading(part), h5py.File(part, "r") as file:
                     fits = read_attributes(file.attrs).get(FINGERPRINT) == fingerprint
                     keys = list(file[GROUP]) if fits else []
                     for key in keys:
                         read_map(file[GROUP][key], key)
-            except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-                if disk_fault(error) is not None:  # it may be whole
-                    raise
+            except UserError:
                 fits, keys = False, []
             if not fits:
                 part.unlink()

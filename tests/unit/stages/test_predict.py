@@ -117,13 +117,7 @@ def test_torchs_crf_predicts_what_pydensecrf_does(finished, tmp_path):
 
 
 def test_a_way_of_predicting_that_equals_single_scale_is_left_out(finished, tmp_path):
-    predict.run(
-        PredictOptions(scales=(1.0,), flip=False, use_crf=True),
-        index=finished / "index.h5",
-        weights=finished / "round0/weights.safetensors",
-        predictions=tmp_path / "p.h5",
-        runtime=Runtime(1),
-    )
+    predict_round(finished, tmp_path / "p.h5", scales=(1.0,), flip=False)
 
     with MapReader(tmp_path / "p.h5") as maps, MapReader(finished / "round0/predictions.h5") as all:
         assert maps.attributes["variants"] == ["single", "multiscale+crf"]
