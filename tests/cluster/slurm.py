@@ -17,7 +17,6 @@ from pathlib import Path
 
 NODES = ("n1", "n2")
 _SBIN = "/usr/sbin"
-_FIRST_PORT = 17817
 _NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 _CONFIG = """\
 ClusterName=test
@@ -102,6 +101,12 @@ class Cluster:
                 return job, node
         return None
 
+    def memory(self, rule: str) -> list[str]:
+        """What each job of a rule asked for, the first job's first."""
+        lines = self.ask("squeue", "-h", "-t", "all", "-S", "i", "-o", "%m|%k").splitlines()
+        asked = [line.split("|") for line in lines]
+        return [memory for memory, comment in asked if comment.startswith(f"rule_{rule}")]
+
     def records(self) -> list[dict[str, str]]:
         """Slurm's own record of every job that ended."""
         lines = (self.root / "jobs.txt").read_text().splitlines()
@@ -176,11 +181,12 @@ def _configure(root: Path) -> None:
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(128))
     host = socket.gethostname().split(".")[0]
+    port, *ports = _free_ports(1 + len(NODES))
     nodes = "".join(
-        _NODE.format(name=name, host=host, port=_FIRST_PORT + number)
-        for number, name in enumerate(NODES, start=1)
+        _NODE.format(name=name, host=host, port=number)
+        for name, number in zip(NODES, ports, strict=True)
     )
-    text = _CONFIG.format(host=host, port=_FIRST_PORT, root=root, nodes=nodes)
+    text = _CONFIG.format(host=host, port=port, root=root, nodes=nodes)
     (root / "etc/slurm.conf").write_text(text)
     for number in range(2):
         (root / f"dev/gpu{number}").touch()
@@ -188,6 +194,14 @@ def _configure(root: Path) -> None:
     (root / "etc/gres.conf").write_text(
         f"AutoDetect=off\nNodeName={names} Name=gpu File={root}/dev/gpu[0-1]\n"
     )
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:  # all open at once, so that each is another
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [opened.getsockname()[1] for opened in sockets]
 
 
 def _idle(found: Cluster) -> set[str]:

@@ -65,18 +65,21 @@ def until(condition, seconds: float = 60) -> None:
 
 
 def free(place: Path, ids: str) -> list[str]:
-    """Those that nobody holds."""
+    """Those that nobody holds: who asks for one either has it or says that it waits."""
     folder = place / f"auxseg-gpus-{os.getuid()}"
     ask = "import sys; from pathlib import Path; from auxseg.gpu_slots import acquire;"
     ask += "print(acquire([sys.argv[1]], 1, Path(sys.argv[2]), ''))"
     found = []
     for name in ids.split(","):
         words = [sys.executable, "-c", ask, name, str(folder)]
-        try:
-            subprocess.run(words, cwd=ROOT, timeout=1.5, capture_output=True, check=True)
+        with subprocess.Popen(
+            words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as asking:
+            answer = asking.stdout.readline()
+            asking.kill()
+        assert answer in (f"{[name]}\n", "waits for 1 of 1 GPUs to be free\n")
+        if answer.startswith("["):
             found.append(name)
-        except subprocess.TimeoutExpired:
-            pass
     return found
 
 
@@ -92,9 +95,10 @@ def test_a_gpu_is_taken_as_long_as_its_own_process_of_a_training_lives(place, st
         os.kill(int(leader), signal.SIGKILL)
     first.wait()
 
+    until(lambda: free(place, "4") == ["4"])
     assert free(place, "4,5,6") == ["4", "6"]
     os.kill(int(other), signal.SIGKILL)
-    assert free(place, "5") == ["5"]
+    until(lambda: free(place, "5") == ["5"])
 
 
 def test_trainings_under_torchrun_wait_for_one_another_as_wholes(place):

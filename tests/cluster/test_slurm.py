@@ -113,7 +113,7 @@ def test_a_run_in_shards_ends_with_the_artifacts_of_a_run_on_one_machine(cluster
     assert {record["NodeList"] for record in jobs} == set(slurm.NODES)
 
 
-def test_a_cancelled_job_is_tried_again(cluster, project):
+def test_a_cancelled_job_is_tried_again_with_twice_the_memory(cluster, project):
     snakemake = started(cluster, project, "classify", run="cancelled", **LONG)
     job, _ = running(cluster, "classify")
     after_an_epoch(project, "cancelled")
@@ -123,6 +123,7 @@ def test_a_cancelled_job_is_tried_again(cluster, project):
     assert snakemake.wait(240) == 0
     assert "goes on after step" in log_of_classifier(project, "cancelled")
     assert states(cluster, job) == ["CANCELLED"]
+    assert cluster.memory("classify")[-2:] == ["12000M", "24000M"]
     assert (project / "results/cancelled/classifier/weights.safetensors").is_file()
 
 
