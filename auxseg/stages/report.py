@@ -12,6 +12,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from auxseg.report import plots, tables
 from auxseg.report.affinity_map import AffinityMap, coarse_affinity
 from auxseg.report.gallery import FOLDER as PICTURES
 from auxseg.report.gallery import PATTERN as PICTURE
-from auxseg.report.gallery import Gallery, Shown, gallery, show
+from auxseg.report.gallery import Shown, gallery, show
 from auxseg.report.layers import data_url
 from auxseg.report.origins import is_fused, origins_of
 from auxseg.report.page import Page, Picture, render
@@ -91,22 +92,17 @@ def run(
     classes = tables.last_of_each_subject(_all_rounds(folder, labelled_rounds, "per_class.csv"))
     histories = _histories(folder, rounds)
     origins = origins_of(folder, refined=labelled_rounds > 1)
+    affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)
         page.unlink(missing_ok=True)  # its panels and pictures are about to go
-        splits = _pictured(index, maps)
-        _write_panels(page.parent / "panels", index, maps, splits, options.panels)
-        affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
-        shown = list(_shown(index, maps, splits, options, affinity_of))
-        masks = len(maps.masks)
+        pictures = _write_pictures(page.parent, index, maps, options, affinity_of)
 
-    browser = gallery(shown, index)
-    _write_pictures(page.parent, browser)
     figures = metrics.to_csv(index=False).encode()
     settings = configuration(origins, rounds).encode()
     write_atomically(page.parent / "metrics.csv", figures)
     write_atomically(page.parent / "config.yaml", settings)
-    pictures = _write_plots(page.parent, _drawn(histories, metrics, classes))
+    shown_plots = _write_plots(page.parent, _drawn(histories, metrics, classes))
     columns, rows = tables.by_class(classes)
     content = Page(
         title=options.title,
@@ -119,13 +115,13 @@ def run(
         table=tables.by_round(metrics, range(labelled_rounds)),
         per_class_columns=columns,
         per_class=rows,
-        supervision=supervision(origins, masks),
-        plots=pictures,
+        supervision=supervision(origins, pictures.masks),
+        plots=shown_plots,
         figures=data_url(figures, ".csv"),
         config=data_url(settings, ".yaml"),
-        gallery=browser.data,
-        shown=len(shown),
-        pictured=sum(len(entries) for entries in splits.values()),
+        gallery=pictures.gallery,
+        shown=pictures.shown,
+        pictured=pictures.pictured,
         panels=options.panels,
         origins=list(origins.values()),
         version=__version__,
@@ -158,6 +154,33 @@ def _open_maps(folder: Path, rounds: int, labelled_rounds: int, stack: ExitStack
         labels=labels,
         predictions=[reader(f"round{r}/predictions.h5", "predictions") for r in range(rounds)],
     )
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What the page holds and says of its pictures, as `Page` has it, and how many true masks."""
+
+    gallery: str
+    shown: int
+    pictured: int
+    masks: int
+
+
+def _write_pictures(
+    folder: Path, index: Index, maps: Maps, options: ReportOptions, affinity_of: AffinityOf
+) -> _Pictures:
+    """Write the panels, and the pictures that the page does not hold, in place of earlier ones."""
+    splits = _pictured(index, maps)
+    _write_panels(folder / "panels", index, maps, splits, options.panels)
+    shown = list(_shown(index, maps, splits, options, affinity_of))
+    browser = gallery(shown, index)
+    _remove((folder / PICTURES).glob(PICTURE))
+    with suppress(OSError):  # missing, or not empty
+        (folder / PICTURES).rmdir()
+    for name, content in browser.files.items():
+        write_atomically(folder / name, content)
+    pictured = sum(len(entries) for entries in splits.values())
+    return _Pictures(browser.data, len(shown), pictured, len(maps.masks))
 
 
 def _pictured(index: Index, maps: Maps) -> dict[str, list[Entry]]:
@@ -218,15 +241,6 @@ def _affinity_of(weights: Path, runtime: Runtime) -> AffinityOf:
         return None if found is None else coarse_affinity(*found)
 
     return affinity_of
-
-
-def _write_pictures(folder: Path, browser: Gallery) -> None:
-    """Write the pictures that the page does not hold, in place of earlier ones."""
-    _remove((folder / PICTURES).glob(PICTURE))
-    with suppress(OSError):  # missing, or not empty
-        (folder / PICTURES).rmdir()
-    for name, content in browser.files.items():
-        write_atomically(folder / name, content)
 
 
 def _remove(files: Iterable[Path]) -> None:
