@@ -10,7 +10,7 @@ Writes benchmarks/ablation-{shapes,voc-animals}.md.
 import argparse
 from pathlib import Path
 
-from measure import machine, results, run_workflow
+from measure import SIDE_BY_SIDE, machine, results, run_workflow
 
 PRESET = "workflow/presets/voc-animals.yaml"
 
@@ -24,10 +24,10 @@ def main() -> None:
 
     run = f"bench-ablation-{name}"
     if root is None:
-        run_workflow({"run": run}, "ablation")
+        run_workflow({"run": run}, "ablation", *SIDE_BY_SIDE)
     else:
-        data = {"index": {"voc": {"root": str(root.resolve())}}}
-        run_workflow({**data, "run": run}, "ablation", "--configfile", PRESET)
+        config = {"run": run, "index": {"voc": {"root": str(root.resolve())}}}
+        run_workflow(config, "ablation", "--configfile", PRESET, *SIDE_BY_SIDE)
 
     page = document(name, (results(run) / "ablation/table.md").read_text(encoding="utf-8"))
     (Path(__file__).parent / f"ablation-{name}.md").write_text(page, encoding="utf-8")

@@ -24,6 +24,8 @@ ROUNDS = 5  # that are measured where forms take turns
 PACKAGES = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2", "snakemake")
 MULTISCALE, CRF = "multi-scale + flip", "multi-scale + flip + CRF"
 """The ways of predicting beside a single scale, as the report names them."""
+SIDE_BY_SIDE = ("--set-threads", "ablation_train=1", "ablation_refine=1", "ablation_predict=1")
+"""Each compared network on one core, as many at once as there are: sooner than one by one."""
 
 
 def run_workflow(config: Mapping[str, Any], *arguments: str) -> None:

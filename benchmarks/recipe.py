@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from measure import MULTISCALE, ROOT, machine, results, run_workflow
+from measure import MULTISCALE, ROOT, SIDE_BY_SIDE, machine, results, run_workflow
 
 from auxseg.ablation.repeated import with_deviation
 from auxseg.report.tables import NOTHING, SINGLE_SCALE, markdown
@@ -62,7 +62,7 @@ def main() -> None:
         "predict": {"use_crf": False},
         "ablation": {"seeds": arguments.seeds, "changes": changes},
     }
-    run_workflow(config, "changes", "--configfile", PRESET)
+    run_workflow(config, "changes", "--configfile", PRESET, *SIDE_BY_SIDE)
     page = document(pd.read_csv(results(RUN) / "ablation/changes.csv"), arguments.seeds)
     (Path(__file__).parent / "recipe.md").write_text(page, encoding="utf-8")
     print(page)
