@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fuzz import make_corpus
+from tests.faults.whole_files import make_corpus
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.slow
