@@ -50,7 +50,8 @@ def read_mask(path: Path) -> np.ndarray:
                 f"{path}: a mask must be a palette or 8-bit grey PNG of class indices, "
                 f"not mode {image.mode}; save it with one index a pixel."
             )
-        return np.asarray(image).astype(np.uint8)
+        values = np.asarray(image).astype(np.uint8)
+        return values // _scale_of_greys(path) if image.mode == "L" else values
 
 
 def read_saliency(path: Path) -> np.ndarray:
@@ -111,7 +112,8 @@ def image_size(path: Path, content: bytes | None = None) -> tuple[int, int]:
         UserError: the file is missing, empty or not an image.
     """
     with _opening(path, content) as image:
-        lying = image.getexif().get(0x0112) in (5, 6, 7, 8)
+        # Pillow gives a TIFF's size as it is upright.
+        lying = image.format != "TIFF" and image.getexif().get(0x0112) in (5, 6, 7, 8)
         return (image.width, image.height) if lying else (image.height, image.width)
 
 
@@ -183,10 +185,19 @@ def _opening(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
         raise UserError(f"{path}: the image is {reason}; copy or convert it again.") from None
 
 
+def _scale_of_greys(path: Path) -> int:
+    """By how much Pillow has multiplied a file's grey values: it stretches those of 2 or 4 bits."""
+    head = read_content(path)[:26]
+    is_grey_png = head.startswith(b"\x89PNG") and head[25] == 0
+    return {2: 85, 4: 17}.get(head[24], 1) if is_grey_png else 1
+
+
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
     """Scale 16-bit (or floating, by its own maximum) grey values to uint8."""
     if values.dtype.kind == "u" or (values.dtype.kind == "i" and values.max(initial=0) > 255):
         values = values.astype(np.int64) >> 8
     if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise ValueError("values that are not finite")
         values = values * (255.0 / max(float(values.max(initial=0)), 1e-12))
     return np.clip(values, 0, 255).astype(np.uint8)

@@ -1,5 +1,7 @@
 """Maps of artifacts as picture files, for other programs and for the eye."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from auxseg.errors import UserError
 from auxseg.images import encoded, png_text, read_values, values_digest
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
-from auxseg.store import MapReader, write_atomically
+from auxseg.store import MapReader, artifact_attributes, file_digest, write_atomically
 
 CLASS_KINDS = {"labels", "masks", "predictions"}
 _EXPORTED = "auxseg-export"  # the keyword of a digest, by which an exported picture is known again
@@ -85,13 +87,13 @@ def picture_of(kind: str, values: np.ndarray, index: Index | None) -> Image.Imag
     Raises:
         UserError: maps of a kind without a picture.
     """
+    if kind not in (*CLASS_KINDS, "cam", "saliency"):
+        raise UserError(f"no picture is known of {kind!r}.")
     planes = np.concatenate(list(values.reshape(-1, *values.shape[-2:])), axis=1)
     if kind == "cam":
         return Image.fromarray(heat_colors(planes))
     if kind == "saliency":
         return Image.fromarray(planes)
-    if kind not in CLASS_KINDS:
-        raise UserError(f"no picture is known of {kind!r}.")
     return palette_picture(planes, index.palette if index else ())
 
 
@@ -108,11 +110,13 @@ def write_png(picture: Image.Image, path: Path, about: PngInfo | None = None) ->
 
 
 def index_beside(path: Path) -> Index | None:
-    """The run's index.h5: in an artifact's folder or the one above."""
-    folder = path.resolve().parent
-    for candidate in (folder / "index.h5", folder.parent / "index.h5"):
-        if candidate.is_file():
-            return read_index(candidate)
+    """The index.h5 that an artifact was made with, in its folder or one above."""
+    made_with = json.loads(artifact_attributes(path)["inputs"]).get("index")
+    for folder in path.resolve().parents:
+        candidate = folder / "index.h5"
+        with contextlib.suppress(UserError):  # another's file of that name
+            if candidate.is_file() and file_digest(candidate) == made_with:
+                return read_index(candidate)
     return None
 
 

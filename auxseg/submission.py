@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import json
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask
 from auxseg.pictures import plane_of
-from auxseg.store import MapReader, write_atomically
+from auxseg.store import MapReader, file_digest, write_atomically
 
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 """Competition 6: segmentation with training on any data."""
@@ -35,7 +37,8 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
         What was written, in words.
 
     Raises:
-        UserError: predictions of another split, or without the variant; classes that are not VOC's.
+        UserError: predictions of another split or index, or without the variant; classes that are
+            not VOC's.
     """
     if not archive.name.endswith(".tar.gz"):
         raise UserError(f"{archive}: name a file that ends in .tar.gz.")
@@ -51,6 +54,10 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
             raise UserError(
                 f"{predictions}: predictions of split {maps.attributes['split']!r}; run "
                 f"`auxseg predict --split test` for those of the test images."
+            )
+        if json.loads(maps.attributes["inputs"]).get("index") != file_digest(index):
+            raise UserError(
+                f"{predictions}: made with another index than {index}; make it again with this one."
             )
         number = plane_of(maps, variant)
         for entry in table.split("test"):
@@ -82,7 +89,7 @@ def check_submission(archive: Path, index: Path) -> int:
                     continue
                 faults += _member_faults(tar, member, entries[member.name])
                 seen.add(member.name)
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(f"{archive}: not a .tar.gz that can be read ({error}).") from None
     faults += [f"{name}: missing" for name in entries if name not in seen]
     if faults:

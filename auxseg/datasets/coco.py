@@ -25,6 +25,8 @@ ClassTable = dict[int, int]
 def load(options: CocoOptions) -> Dataset:
     """Read the instances of both splits; training images without any class are left out.
 
+    An image with a box that has no outline has no true mask.
+
     Raises:
         UserError: a folder or annotation file is missing or not in COCO's format, or the two files
             name different categories.
@@ -87,7 +89,8 @@ def _classes(instances: COCO, kind: str) -> tuple[tuple[str, ...], ClassTable]:
 def _records(instances: COCO, table: ClassTable, split: str, folder: Path) -> list[Record]:
     records = []
     for image_id in sorted(instances.imgs):
-        present = {table[found["category_id"]] for found in instances.imgToAnns[image_id]}
+        annotations = instances.imgToAnns[image_id]
+        present = {table[found["category_id"]] for found in annotations}
         if split == "train" and not present:
             continue
         image = instances.imgs[image_id]
@@ -98,10 +101,18 @@ def _records(instances: COCO, table: ClassTable, split: str, folder: Path) -> li
                 split=split,
                 image=folder / name,
                 labels=tuple(sorted(present)),
-                mask=partial(_draw_mask, instances, image_id, shape, table),
+                mask=partial(_draw_mask, instances, image_id, shape, table)
+                if all(found.get("segmentation") for found in annotations)
+                else None,  # boxes alone
+                unmarked=tuple(sorted(present - {table[c] for c in _of_instances(annotations)})),
             )
         )
     return records
+
+
+def _of_instances(annotations: list[dict[str, Any]]) -> set[int]:
+    """The categories of those that are no crowds, whose pixels are unknown in the mask."""
+    return {found["category_id"] for found in annotations if not found.get("iscrowd")}
 
 
 def _draw_mask(
@@ -143,15 +154,17 @@ def _check_outline(segmentation: Any, shape: tuple[int, int]) -> None:
     """Refuse what pycocotools, written in C, would draw for hours or beyond its memory.
 
     Raises:
-        ValueError: points far outside the image, or runs that do not fill it.
+        ValueError: points far outside the image, runs that do not fill it, or another image's size.
     """
     if isinstance(segmentation, list):
         for outline in segmentation:
             points = np.asarray(outline, dtype=np.float64)
             if not (np.abs(points) <= _FARTHEST * max(shape)).all():
                 raise ValueError("points far outside the image")
-    elif isinstance(segmentation["counts"], list):
+        return
+    if (size := tuple(segmentation["size"])) != shape:
+        raise ValueError(f"its size is {size}, height and width of the image are {shape}")
+    if isinstance(segmentation["counts"], list):
         runs = np.asarray(segmentation["counts"], dtype=np.int64)
-        size = tuple(segmentation["size"])
-        if size != shape or (runs < 0).any() or runs.sum() != shape[0] * shape[1]:
+        if (runs < 0).any() or runs.sum() != shape[0] * shape[1]:
             raise ValueError("runs that do not fill the image")

@@ -148,11 +148,15 @@ def _array(path: Path) -> np.ndarray:
     """The array of a file; mapped or checked before it is read, and never unpickled."""
     try:
         if path.suffix == ".npy":
-            return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-        with h5py.File(path, "r") as file:
-            if (size := file["cam"].size) > _MOST_VALUES:
-                raise ValueError(f"{size:,} values are more than the limit of {_MOST_VALUES:,}")
-            return np.asarray(file["cam"][()])
+            found = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        else:
+            with h5py.File(path, "r") as file:
+                if (size := file["cam"].size) > _MOST_VALUES:
+                    raise ValueError(f"{size:,} values are more than the limit of {_MOST_VALUES:,}")
+                found = np.asarray(file["cam"][()])
+        if found.dtype.kind not in "fiub" or found.size == 0:
+            raise ValueError(f"its type is {found.dtype}, its shape {found.shape}")
+        return found
     except MemoryError:
         raise
     except Exception as error:  # on damaged bytes NumPy and h5py raise nearly anything

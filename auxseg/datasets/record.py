@@ -25,6 +25,7 @@ class Record:
         mask: reads the true mask, (H, W) uint8: 0 background, k + 1 = class k, 255 ignore; None
             where there is none. Stage index checks it, stage masks copies it, no other calls it.
         saliency: a coarse saliency map the data set brings along.
+        unmarked: those of `labels` whose pixels the true mask has as unknown.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Record:
     labels: tuple[int, ...]
     mask: MaskReader | None = field(default=None, compare=False)
     saliency: Path | None = None
+    unmarked: tuple[int, ...] = ()
 
 
 def mask_faults(

@@ -41,6 +41,8 @@ def read_csv(
         wanted = " or ".join(f"'{','.join(names)}'" for names in _headers(needed, optional))
         found = ",".join(header) or "nothing"
         raise UserError(f"{path} line 1: the header must be {wanted}, but is '{found}'.")
+    if len(set(header)) < len(header):
+        raise UserError(f"{path} line 1: '{','.join(header)}' names a column twice; join the two.")
     rows, faults = [], []
     for number, cells in lines[1:]:
         if len(cells) == len(header):

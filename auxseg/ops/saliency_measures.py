@@ -16,6 +16,8 @@ class SaliencyMeasures:
     """
 
     def __init__(self) -> None:
+        self.images = 0
+        """Of which something is known."""
         self._mae = MAE()
         self._f_measure = FmeasureV2(
             {"fm": FmeasureHandler(with_dynamic=True, with_adaptive=False)}
@@ -29,6 +31,7 @@ class SaliencyMeasures:
         known = truth != IGNORE
         if not known.any():
             return
+        self.images += 1
         found, salient = saliency >= SALIENT, truth != BACKGROUND
         self._intersection += int((salient & found)[known].sum())
         self._union += int((salient | found)[known].sum())
@@ -39,7 +42,9 @@ class SaliencyMeasures:
         self._s_measure.step(pred=share, gt=filled, normalize=False)
 
     def values(self) -> dict[str, float]:
-        """Means over images, each in [0, 1]; iou is over all pixels, at 0.5."""
+        """Means over images, each in [0, 1], iou over all pixels, at 0.5; of no image none."""
+        if not self.images:
+            return {}
         return {
             "mae": float(self._mae.get_results()["mae"]),
             "max_f": float(self._f_measure.get_results()["fm"]["dynamic"].max()),

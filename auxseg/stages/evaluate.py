@@ -125,13 +125,11 @@ def _per_class(subject: dict[str, Any], counts: Confusion, index: Index) -> list
 
 def _saliency_figures(truth: MapReader, maps: MapReader) -> list[dict[str, Any]]:
     ids = [image_id for image_id in maps.ids() if image_id in truth]
-    if not ids:
-        return []
     measures = SaliencyMeasures()
     for image_id in progress(ids, "evaluate saliency", len(ids)):
         mask = truth.read(image_id)
         measures.add(mask, maps.read(image_id, mask.shape))
-    subject = {"subject": "saliency", "split": "train", "images": len(ids)}
+    subject = {"subject": "saliency", "split": "train", "images": measures.images}
     return [{**subject, "metric": name, "value": v} for name, v in measures.values().items()]
 
 

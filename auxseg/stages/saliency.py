@@ -29,7 +29,8 @@ def run(
     shard: Shard = ALL,
 ) -> None:
     """Write saliency.h5; continues an interrupted run."""
-    entries = {entry.id: entry for entry in shard.take(read_index(index).split("train"))}
+    labelled = read_index(index).split("train")
+    entries = {entry.id: entry for entry in shard.take(labelled)}
     inputs = {"index": file_digest(index)}
     model = None if options.source == "maps" else _model_file(options)
     if model is not None:
@@ -39,7 +40,7 @@ def run(
         join_shards(saliency, header, shard, entries)
         return
     if model is None:
-        saliency_of = _from_files(list(entries.values()), options.maps)
+        saliency_of = _from_files(labelled, options.maps)
     else:
         saliency_of = _from_model(model, options, threads)
     # Files have no digest, so maps of an interrupted run may be those of other files.

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +48,19 @@ def test_a_colour_image_is_read_as_it_is(tmp_path):
         (9, GRADIENT),  # not defined
     ],
 )
-def test_photographs_are_turned_upright(tmp_path, orientation, upright):
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("png", {}), ("tif", {}), ("webp", {"lossless": True}), ("jpg", {"quality": 95})],
+)
+def test_photographs_are_turned_upright(tmp_path, orientation, upright, kind, settings):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(GRADIENT).save(tmp_path / "a.png", exif=exif)
+    path = tmp_path / f"a.{kind}"
+    Image.fromarray(GRADIENT).save(path, exif=exif, **settings)
 
-    assert np.array_equal(read_image(tmp_path / "a.png"), upright)
-    assert image_size(tmp_path / "a.png") == upright.shape[:2]
+    lost = 16 if kind == "jpg" else 0
+    assert image_size(path) == upright.shape[:2]
+    assert np.abs(read_image(path).astype(int) - upright).max() <= lost
 
 
 def test_grey_16_bit_images_keep_their_range(tmp_path):
@@ -147,6 +155,41 @@ def test_masks_of_two_colours_hold_the_first_class(tmp_path):
     Image.fromarray(np.array([[False, True]])).save(tmp_path / "a.png")
 
     assert read_mask(tmp_path / "a.png").tolist() == [[0, 1]]
+
+
+def grey_png(values: np.ndarray, bits: int) -> bytes:
+    """A PNG of (H, W) values in so many bits each, as Pillow writes none."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+    lines = [
+        b"\0" + np.packbits(np.unpackbits(row[:, None], axis=1)[:, -bits:]).tobytes()
+        for row in values
+    ]
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(b"".join(lines)))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_masks_of_few_bits_a_pixel_are_read_as_they_are(tmp_path, bits):
+    values = (np.arange(14).reshape(2, 7) % 2**bits).astype(np.uint8)
+    (tmp_path / "a.png").write_bytes(grey_png(values, bits))
+
+    assert np.array_equal(read_mask(tmp_path / "a.png"), values)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("read", [read_image, read_saliency])
+def test_values_that_are_not_finite_are_refused(tmp_path, value, read):
+    values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    values[1, 2] = value
+    Image.fromarray(values).save(tmp_path / "a.tif")
+
+    with pytest.raises(UserError, match=r"a\.tif: the image is .*\(values that are not finite\)"):
+        read(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])

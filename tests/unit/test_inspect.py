@@ -12,14 +12,17 @@ from auxseg.datasets.index_file import Entry, Index, write_index
 from auxseg.description import description_metadata
 from auxseg.errors import UserError
 from auxseg.inspect import describe, write_picture
-from auxseg.store import Header, MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 
 LABELS = np.array([[0, 1, 1, 255], [0, 0, 1, 255]], dtype=np.uint8)
 
 
-def write_maps(path: Path, kind: str, maps: dict[str, np.ndarray], **extra) -> Path:
+def write_maps(
+    path: Path, kind: str, maps: dict[str, np.ndarray], index: Path | None = None, **extra
+) -> Path:
     options = json.dumps({"cam_threshold": 0.2})
-    with MapWriter(path, Header(kind, options, {"cam": "abcdef" * 10}, extra)) as writer:
+    inputs = {"cam": "abcdef" * 10} | ({"index": file_digest(index)} if index else {})
+    with MapWriter(path, Header(kind, options, inputs, extra)) as writer:
         for image_id, values in maps.items():
             writer.put(image_id, values)
     return path
@@ -54,8 +57,11 @@ def test_ids_are_listed_up_to_the_limit(labels):
     assert "dir/ü" not in text
 
 
-def test_one_id_of_labels_tells_the_share_of_each_class_by_name(labels):
-    write_small_index(labels.parent.parent / "index.h5")
+@pytest.mark.parametrize("place", ["labels.h5", "round0/labels.h5", "ablation/seg/0/round0/l.h5"])
+def test_one_id_of_labels_tells_the_share_of_each_class_by_name(tmp_path, place):
+    index = write_small_index(tmp_path / "index.h5")
+    labels = write_maps(tmp_path / place, "labels", {"dir/ü": LABELS}, index)
+
     lines = [line.split() for line in describe(labels, "dir/ü").splitlines()]
     assert lines[-3:] == [
         ["0", "background", "37.50", "%"],
@@ -127,10 +133,32 @@ def test_a_picture_of_labels_holds_class_indices_in_the_voc_palette(labels, tmp_
     assert image.convert("RGB").getpixel((3, 0)) == (224, 224, 192)
 
 
-def test_a_picture_takes_the_palette_of_the_runs_index(labels, tmp_path):
-    write_small_index(labels.parent.parent / "index.h5")
-    write_picture(labels, "dir/ü", tmp_path / "out.png")
+def test_a_picture_takes_the_palette_of_the_runs_index(tmp_path):
+    index = write_small_index(tmp_path / "index.h5")
+    labels = write_maps(tmp_path / "round0/labels.h5", "labels", {"a": LABELS}, index)
+
+    write_picture(labels, "a", tmp_path / "out.png")
+
     assert Image.open(tmp_path / "out.png").convert("RGB").getpixel((1, 0)) == (9, 8, 7)
+
+
+@pytest.mark.parametrize("theirs", [b"something else", None])
+def test_an_index_that_labels_were_not_made_with_is_left_aside(labels, tmp_path, theirs):
+    path = write_small_index(tmp_path / "index.h5")
+    if theirs is not None:
+        path.write_bytes(theirs)
+
+    write_picture(labels, "dir/ü", tmp_path / "out.png")
+
+    vocs = (128, 0, 0)
+    assert Image.open(tmp_path / "out.png").convert("RGB").getpixel((1, 0)) == vocs
+
+
+def test_photographs_that_are_packed_have_no_picture(tmp_path):
+    packed = write_maps(tmp_path / "images.h5", "images", {"a": np.zeros(9, np.uint8)})
+
+    with pytest.raises(UserError, match="no picture is known of 'images'"):
+        write_picture(packed, "a", tmp_path / "out.png")
 
 
 def test_pictures_of_several_planes_stand_side_by_side(tmp_path):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxseg.datasets.index_file import Entry, Index, write_index
+from auxseg.datasets.index_file import Entry, Index, read_index, write_index
 from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError
-from auxseg.store import Header, MapWriter
+from auxseg.store import Header, MapWriter, file_digest
 from auxseg.submission import FOLDER, check_submission, write_submission
+from tests.damage import with_a_flipped_bit
 
 CLASSES = ("cat", "person")
 CAT, PERSON = (VOC_CLASSES.index(name) + 1 for name in CLASSES)
@@ -38,7 +39,9 @@ def index(folder: Path, classes: tuple[str, ...], entries: list[Entry]) -> None:
 
 def predictions(folder: Path, split: str) -> None:
     own = {"variants": ["single", "multiscale+crf"], "split": split}
-    with MapWriter(folder / "predictions.h5", Header("predictions", extra=own)) as writer:
+    inputs = {"index": file_digest(folder / "index.h5")}
+    header = Header("predictions", inputs=inputs, extra=own)
+    with MapWriter(folder / "predictions.h5", header) as writer:
         for name, size in SIZES.items():
             planes = np.zeros((2, *size), dtype=np.uint8)
             planes[1, 0], planes[1, 1] = 1, 2
@@ -101,11 +104,20 @@ def test_predictions_of_scaled_images_are_submitted_at_the_images_size(run):
     ]
     index(run, CLASSES, entries)
     own = {"variants": ["multiscale+crf"], "split": "test"}
-    with MapWriter(run / "predictions.h5", Header("predictions", extra=own)) as writer:
+    inputs = {"index": file_digest(run / "index.h5")}
+    header = Header("predictions", inputs=inputs, extra=own)
+    with MapWriter(run / "predictions.h5", header) as writer:
         for entry in entries:
             writer.put(entry.id, np.ones((1, *entry.size), dtype=np.uint8))
 
     assert write(run).endswith("2 masks, multiscale+crf")
+
+
+def test_predictions_made_with_another_index_are_refused(run):
+    index(run, CLASSES[::-1], list(read_index(run / "index.h5").entries))
+
+    with pytest.raises(UserError, match=r"predictions\.h5: made with another index than"):
+        write(run)
 
 
 def test_predictions_of_another_split_are_refused(run):
@@ -138,6 +150,19 @@ def test_the_check_names_what_the_server_would_refuse(run, name, content, fault)
     with pytest.raises(UserError, match="would be refused or score wrongly: 1 fault") as caught:
         check_submission(repack(run, {f"{FOLDER}/{name}.png": content}), run / "index.h5")
     assert fault in str(caught.value)
+
+
+def test_a_damaged_archive_is_one_sentence(run):
+    write(run)
+    whole = (run / "out.tar.gz").read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        (run / "out.tar.gz").write_bytes(with_a_flipped_bit(whole, 8 * place + 3))
+        try:
+            check_submission(run / "out.tar.gz", run / "index.h5")
+        except UserError:
+            refused += 1
+    assert refused > len(whole) / 2
 
 
 def test_a_file_that_is_no_archive_is_one_sentence(run):

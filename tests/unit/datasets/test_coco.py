@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_masks
 
 from auxseg.config import CocoOptions
 from auxseg.datasets import coco
+from auxseg.datasets.doubts import contradictions
 from auxseg.datasets.record import Dataset
 from auxseg.errors import UserError
 from auxseg.images import read_image
@@ -186,6 +188,37 @@ def test_an_instance_that_cannot_be_drawn_is_named(root):
 
     with pytest.raises(UserError, match="annotation 1 of image 100: its segmentation cannot"):
         load(root).records[-1].mask()
+
+
+def test_a_packed_region_of_another_size_is_named(root):
+    packed = coco_masks.encode(np.zeros((6, 4), np.uint8, order="F"))
+    region = {"counts": packed["counts"].decode(), "size": [6, 4]}
+    other = {"category_id": DOG, "iscrowd": 0, "segmentation": region}
+    write_split(root, "val2014", {"c.jpg": [other]})
+
+    with pytest.raises(UserError, match=r"annotation 1 .* \(its size is \(6, 4\), height and"):
+        load(root).records[-1].mask()
+
+
+def test_boxes_without_outlines_are_labels_and_no_mask(root):
+    boxes = [{"category_id": c, "iscrowd": 0, "bbox": [0, 0, 2, 2]} for c in (DOG, PERSON)]
+    boxes[1]["segmentation"] = []
+    write_split(root, "train2014", {"a.jpg": boxes, "b.jpg": [box(DOG, 1, 1, 3, 3)]})
+
+    first, second, *_ = load(root).records
+
+    assert [load(root).classes[k] for k in first.labels] == ["person", "dog"]
+    assert first.mask is None
+    assert second.mask is not None
+
+
+def test_a_class_that_crowds_alone_show_contradicts_no_mask(root):
+    write_split(root, "train2014", {"a.jpg": [crowd(CAT, [12, 12], (4, 6))]})
+    data = load(root)
+    first = data.records[0]
+
+    assert [data.classes[k] for k in first.labels] == ["cat"]
+    assert contradictions(first, first.mask(), data.classes) == []
 
 
 def test_missing_folders_and_files_are_named(root):

@@ -308,6 +308,10 @@ def test_no_photograph_to_train_on_is_a_fault(my_photos):
             "'photo,labels'.",
         ),
         (
+            b"image,labels,labels\ntom,cat,dog\n",
+            "line 1: 'image,labels,labels' names a column twice; join the two.",
+        ),
+        (
             b"image,labels\ntom,B\xe4r\n",
             ": byte 18 is not UTF-8; save the file as UTF-8 text.",
         ),

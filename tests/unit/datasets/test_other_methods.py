@@ -75,6 +75,8 @@ def test_without_a_file_there_is_nothing(entry, tmp_path):
         (MAPS[:3], r"an array \(3, 3, 5\), where \(2, h, w\) .* or \(4, h, w\)"),
         (MAPS[0], r"an array \(3, 5\)"),
         (np.full((2, 3, 5), np.nan), "not finite"),
+        (np.full((2, 3, 5), "a"), r"not a plain array of numbers .*its type is <U1"),
+        (np.zeros((2, 0, 0)), r"not a plain array of numbers .*its shape \(2, 0, 0\)"),
         (np.zeros((2, 5, 5)), "maps of 5 x 5 cannot be those of an image of 50 x 30"),
     ],
 )

@@ -76,6 +76,14 @@ def test_an_image_of_unknown_truth_counts_for_nothing():
     assert measures.values() == expected
 
 
+def test_where_nothing_is_known_there_are_no_figures():
+    measures = SaliencyMeasures()
+    measures.add(np.full((20, 20), 255, dtype=np.uint8), half_found())
+
+    assert measures.values() == {}
+    assert measures.images == 0
+
+
 def test_a_map_is_not_stretched_to_its_own_range():
     faint = (truth() > 0).astype(np.uint8) * 20
 

@@ -111,6 +111,12 @@ def test_saliency_is_scored_unless_switched_off(tmp_path):
     assert "saliency" not in set(plain.subject)
 
 
+def test_images_of_unknown_truth_are_no_images_of_the_saliency(tmp_path):
+    metrics, _ = score(tmp_path, {"t": np.full_like(TRUTH, 255), "v": TRUTH})
+
+    assert "saliency" not in set(metrics.subject)
+
+
 def test_without_masks_the_tables_have_their_header_alone(tmp_path):
     metrics, per_class = score(tmp_path, {})
 

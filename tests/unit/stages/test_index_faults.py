@@ -36,6 +36,14 @@ def test_doubtful_labels_are_told_and_accepted(my_photos, tmp_path, capsys):
     assert told == [f"auxseg: doubtful: {doubt}" for doubt in DOUBTS]
 
 
+def test_a_photograph_to_evaluate_on_need_not_say_what_its_mask_shows(my_photos, tmp_path, capsys):
+    (my_photos / "labels.csv").write_text("image,labels,split\ntom,cat,\nrex,dog,\nboth,,val\n")
+
+    make_index(my_photos, tmp_path / "out")
+
+    assert "doubtful" not in capsys.readouterr().err
+
+
 def test_doubtful_labels_are_faults_on_request(my_photos, tmp_path):
     options = {"root": str(my_photos), **spoil_labels(my_photos)}
     chosen = IndexOptions.model_validate(

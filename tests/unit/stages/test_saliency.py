@@ -10,7 +10,7 @@ from auxseg.datasets.index_file import read_index
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_saliency
 from auxseg.stages import index, masks, saliency
-from auxseg.store import MapReader
+from auxseg.store import MapReader, Shard
 
 
 def run(options: dict, table: Path, out: Path) -> None:
@@ -42,6 +42,22 @@ def test_maps_from_a_folder_are_found_by_name(tiny_run, maps, tmp_path):
     fifth = read_index(tiny_run / "index.h5").split("train")[5]
     with MapReader(tmp_path / "saliency.h5") as stored:
         assert (stored.read(fifth.id) == 5).all()
+
+
+def test_a_map_that_would_serve_two_photographs_of_two_shards_is_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "photos/images" / folder).mkdir(parents=True)
+        Image.new("RGB", (6, 4)).save(tmp_path / f"photos/images/{folder}/1.png")
+    (tmp_path / "photos/labels.csv").write_text("image,labels\na/1,cat\nb/1,cat\n")
+    (tmp_path / "maps").mkdir()
+    Image.new("L", (6, 4)).save(tmp_path / "maps/1.png")
+    data = {"dataset": "folder", "folder": {"root": str(tmp_path / "photos")}}
+    index.run(IndexOptions.model_validate(data), index=tmp_path / "i.h5")
+
+    options = SaliencyOptions(source="maps", maps=str(tmp_path / "maps"))
+    for shard in (Shard(1, 2), Shard(2, 2)):
+        with pytest.raises(UserError, match="would serve both 'a/1' and 'b/1'"):
+            saliency.run(options, index=tmp_path / "i.h5", saliency=tmp_path / "s.h5", shard=shard)
 
 
 def test_every_missing_map_is_listed_at_once(tiny_run, maps, tmp_path):
