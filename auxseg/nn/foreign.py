@@ -68,6 +68,33 @@ _HEADS = {
 NAMES = {**{theirs: f"backbone.body.{ours}" for theirs, ours in _BACKBONE.items()}, **_HEADS}
 """Module names of the ResNet38d family's published files -> module names of our networks."""
 
+# Names in MXNet's file of the ImageNet weights that all of these began with, to PSA's.
+_MXNET_PARAMETERS = {
+    "weight": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_var": "running_var",
+}
+
+
+def _mxnet_module(module: str) -> str:
+    """`b4_5.bn_branch2a` is `bn4b5_branch2a` there, `b4.conv_branch1` is `res4a_branch1`."""
+    block, _, layer = module.partition(".")
+    if not layer:
+        return module
+    stage, _, number = block.removeprefix("b").partition("_")
+    kind, branch = layer.split("_")
+    unit = f"{stage}b{number}" if number else f"{stage}a"
+    return f"{'res' if kind == 'conv' else 'bn'}{unit}_{branch}"
+
+
+_MXNET = {
+    f"{_mxnet_module(module)}_{theirs}": f"{module}.{parameter}"
+    for module in _BACKBONE
+    for theirs, parameter in _MXNET_PARAMETERS.items()
+}
+
 # Layers that are in the files but take no part: what is left of a borrowed non-local block in
 # AuxSegNet, and SEAM's pixel correlation module.
 _IDLE = ("seg_att.g", "seg_att.W_z", "sal_att.g", "sal_att.W_z", "f8_3", "f8_4", "f9")
@@ -92,12 +119,29 @@ class Imported:
     idle: list[str]
 
 
+def backbone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict whose ResNet38d, under published names or MXNet's, has ours; others as it is."""
+    theirs = {_MXNET.get(name, name.removeprefix("module.")): v for name, v in state.items()}
+    if "conv1a.weight" not in theirs:
+        return dict(state)
+    names = (name.rpartition(".") for name in theirs)
+    return {
+        f"{_BACKBONE[module]}.{parameter}": value
+        for (module, _, parameter), value in zip(names, theirs.values(), strict=True)
+        if module in _BACKBONE
+    }
+
+
 def recognise(state: Mapping[str, Tensor]) -> Imported:
     """Published ResNet38d weights, AuxSegNet's or a PSA-like classifier's, under our names.
 
     Raises:
         UserError: not of this family, or with tensors of unknown names.
     """
+    if "conv1a_weight" in state:
+        raise UserError(
+            "a backbone alone, which needs no import: name the file itself as model.weights."
+        )
     theirs = {name.removeprefix("module."): value for name, value in state.items()}
     if "conv1a.weight" not in theirs or "fc8.weight" not in theirs:
         raise UserError(

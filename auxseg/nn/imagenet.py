@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from auxseg.errors import UserError
 from auxseg.nn.backbones import Backbone, TimmBody
+from auxseg.nn.foreign import backbone_state
 from auxseg.nn.weights import read_state
 
 _WHOLE = "backbone.body."  # before a backbone's tensors in the weights of a whole network
@@ -53,12 +54,19 @@ _LITE_PLAIN = {
 def initialise_backbone(backbone: Backbone, name: str, weights: str) -> None:
     """Fill a backbone with `imagenet` weights, a file's, or leave it random (`none`).
 
+    A file is a state dict of the backbone or of a whole network, .safetensors or .pth, or, of
+    ResNet38d, one under published names: PSA's, or the .params of MXNet with its ImageNet weights.
+
     Raises:
         UserError: the weights are not to be had here, or do not fit.
     """
     if weights == "none":
         return
-    state = _imagenet_state(name) if weights == "imagenet" else read_state(Path(weights))
+    state = (
+        _imagenet_state(name)
+        if weights == "imagenet"
+        else backbone_state(read_state(Path(weights)))
+    )
     body: nn.Module = backbone.body.model if isinstance(backbone.body, TimmBody) else backbone.body
     state = {name.removeprefix(_WHOLE).removeprefix("model."): v for name, v in state.items()}
     own = body.state_dict()

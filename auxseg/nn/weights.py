@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from auxseg.description import description_metadata, read_description, read_metadata
 from auxseg.errors import UserError, reason_of
+from auxseg.nn.mxnet_params import read_params
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
 from auxseg.store import write_atomically
 
@@ -108,7 +109,7 @@ def fill(
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict from .safetensors, or from .pth without ever unpickling code.
+    """A state dict from .safetensors, MXNet's .params, or .pth without ever unpickling code.
 
     Raises:
         UserError: missing, damaged, or holding more than tensors.
@@ -118,6 +119,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return _read_safetensors(path)
+        if path.suffix == ".params":
+            return read_params(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise

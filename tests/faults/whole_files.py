@@ -21,6 +21,7 @@ from auxseg.nn.network import Classifier
 from auxseg.nn.weights import load_classifier, read_state, save_weights
 from auxseg.store import Header, MapReader, MapWriter
 from auxseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from tests.mxnet_file import first_version
 
 Reader = Callable[[Path], object]
 Case = tuple[str, str, Callable[[Path], object], Reader]
@@ -69,6 +70,8 @@ def networks() -> Iterator[Case]:
 
     state = {"x": torch.ones(3), "y": torch.zeros(2, 2)}
     yield "pth", "w.pth", lambda p: torch.save({"state_dict": state}, p), read_state
+    arrays = first_version({"arg:x": np.ones((2, 3)), "aux:y": np.zeros(4)})
+    yield "params", "w.params", lambda p: p.write_bytes(arrays), read_state
     checkpoint = Checkpoint("x", {"model": state}, [{"loss": 1.0}])
     yield "checkpoint", "c.pt", lambda p: save_checkpoint(p, checkpoint), read_checkpoint
 
