@@ -40,7 +40,7 @@ With --index it is the stage of a run: see auxseg predict --index x --help.
     type=click.Path(path_type=Path),
     help="The folder to write to.",
 )
-@click.option("--tta", is_flag=True, help="Average over scales and mirror images: better, slower.")
+@click.option("--tta", is_flag=True, help="Average over scales (0.5, 1, 1.5) and mirror images.")
 @click.option(
     "--crf",
     is_flag=True,

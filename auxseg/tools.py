@@ -39,7 +39,7 @@ def new(
 @click.argument("dataset", type=click.Choice(list(ARCHIVES)))
 @click.argument("folder", type=click.Path(path_type=Path))
 def download(dataset: str, folder: Path) -> None:
-    r"""Get a public data set from its maker's server into FOLDER, as the presets want it.
+    """Get a public data set from its maker's server into FOLDER, as the presets want it.
 
     \b
     voc12   PASCAL VOC 2012: VOCdevkit/VOC2012, 2 GB, 4 GB while it is unpacked
@@ -52,7 +52,7 @@ def download(dataset: str, folder: Path) -> None:
     came of it. An archive of your own that lies in FOLDER under its published name is used if its
     checksum is right, else refused, and never deleted. Files of a data set that are there with
     another size are replaced. The terms of the data sets' makers hold.
-    """
+    """  # noqa: D301 - click must see the backspace
     from auxseg.download.data_sets import download as get
 
     print(get(dataset, folder))

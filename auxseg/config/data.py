@@ -120,8 +120,8 @@ class IndexOptions(Section):
     )
     doubtful_labels: Literal["warning", "error"] = Field(
         "warning",
-        description="what classes without a training image, and labels that true masks "
-        "contradict, are; another value makes the index anew, and what comes of it",
+        description="whether classes without a training image, and labels that true masks "
+        "contradict, are told or stop the run; a change makes the index, and all after it, again",
     )
     shapes: ShapesOptions | None = Field(None, description="options of dataset: shapes")
     voc: VocOptions | None = Field(None, description="options of dataset: voc")

@@ -16,9 +16,9 @@ _HEAD = """\
 
 All keys of `config.yaml`, as `python -m auxseg.config --markdown` prints them. Snakemake reads
 `config.yaml`, the demo, first; then the files behind `--configfile`, in their order; then
-`--config`. What a later one does not name stays. The defaults below are those of a run that starts
-from a preset in `workflow/presets/` or from `auxseg new`. Without either the demo's values hold,
-which differ where generated scenes want something else than photographs.
+`--config`. What a later one does not name stays. The defaults below hold where none of these files
+names a key: each file in `workflow/presets/`, and what `auxseg new` writes, sets many to values of
+its own, and so does the demo.
 
 A key `a.b` is set in a file by nesting, and on the command line by `--config 'a={"b": 1}'`. Unknown
 keys and values that are not allowed stop Snakemake before anything runs. `snakemake --dry-run` says

@@ -129,6 +129,9 @@ def _named(folder: Path, entry: Entry, suffix: str) -> list[Path]:
 
 
 def _check_size(path: Path, values: np.ndarray, entry: Entry) -> None:
+    """Refuse a map that has neither the photograph's size nor that to which it was scaled down."""
+    if values.shape == entry.size:
+        return
     height, width = entry.full_size()
     if values.shape != (height, width):
         raise UserError(

@@ -1,4 +1,6 @@
-"""Copies true masks, where the data set has some: for figures and pictures, never for training.
+"""Copies true masks, where the data set has some, for figures and pictures.
+
+No training reads them, unless `train.labels: masks` asks for that.
 
 Reads:  index.h5 and the data set's own masks.
 Writes: masks.h5: (H, W) uint8 an image that has a true mask: 0 background, k + 1 = class k, 255

@@ -14,6 +14,8 @@ from auxseg.datasets.other_methods import (
     index_picture_of,
     picture_of,
     read_cam,
+    read_labels,
+    read_matching_saliency,
 )
 from auxseg.errors import UserError
 
@@ -139,3 +141,23 @@ def test_indices_blurred_by_jpg_are_not_taken_for_labels(tmp_path):
     entry = Entry("x", "train", Path("x.jpg"), 4, 6, np.array([True]), None)
 
     assert index_picture_of(tmp_path, entry) is None
+
+
+@pytest.mark.parametrize("read_map", [read_labels, read_matching_saliency])
+@pytest.mark.parametrize("size", [(50, 30), (25, 15)], ids=["the file's", "scaled down"])
+def test_a_map_has_the_photographs_size_or_that_to_which_it_is_scaled(tmp_path, read_map, size):
+    Image.new("RGB", (50, 30)).save(tmp_path / "a.jpg")
+    Image.new("L", size, 1).save(tmp_path / "a.png")
+    entry = Entry("a", "train", tmp_path / "a.jpg", 15, 25, np.array([True]), None)
+
+    assert np.array_equal(read_map(tmp_path / "a.png", entry), np.ones((15, 25)))
+
+
+@pytest.mark.parametrize("read_map", [read_labels, read_matching_saliency])
+def test_a_map_of_another_size_is_refused(tmp_path, read_map):
+    Image.new("RGB", (50, 30)).save(tmp_path / "a.jpg")
+    Image.new("L", (15, 25)).save(tmp_path / "a.png")
+    entry = Entry("a", "train", tmp_path / "a.jpg", 15, 25, np.array([True]), None)
+
+    with pytest.raises(UserError, match=r"a\.png: 15 x 25 pixels, but image 'a' has 50 x 30"):
+        read_map(tmp_path / "a.png", entry)
