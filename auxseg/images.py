@@ -187,7 +187,8 @@ def _opening(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
 
 def _scale_of_greys(path: Path) -> int:
     """By how much Pillow has multiplied a file's grey values: it stretches those of 2 or 4 bits."""
-    head = read_content(path)[:26]
+    with path.open("rb") as stream:
+        head = stream.read(26)
     is_grey_png = head.startswith(b"\x89PNG") and head[25] == 0
     return {2: 85, 4: 17}.get(head[24], 1) if is_grey_png else 1
 

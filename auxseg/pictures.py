@@ -114,7 +114,7 @@ def index_beside(path: Path) -> Index | None:
     made_with = json.loads(artifact_attributes(path)["inputs"]).get("index")
     for folder in path.resolve().parents:
         candidate = folder / "index.h5"
-        with contextlib.suppress(UserError):  # another's file of that name
+        with contextlib.suppress(UserError, OSError):  # another's file of that name
             if candidate.is_file() and file_digest(candidate) == made_with:
                 return read_index(candidate)
     return None

@@ -89,7 +89,7 @@ def check_submission(archive: Path, index: Path) -> int:
                     continue
                 faults += _member_faults(tar, member, entries[member.name])
                 seen.add(member.name)
-    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{archive}: not a .tar.gz that can be read ({error}).") from None
     faults += [f"{name}: missing" for name in entries if name not in seen]
     if faults:

@@ -29,7 +29,7 @@ class BackboneOptions(Section):
     weights: str = Field(
         "imagenet",
         description="imagenet (the packaged or locally cached weights), none (random), "
-        "or the path of a .safetensors / .pth state dict",
+        "or the path of a state dict: .safetensors, .pth, or ResNet38d's .params of MXNet",
     )
     freeze_batch_norm: bool = Field(
         True, description="batch norm keeps its statistics and affine terms (as published)"

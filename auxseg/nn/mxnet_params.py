@@ -4,10 +4,10 @@ A file is a list of arrays and one of their names. Of the array's record there a
 the first of all begins with the number of dimensions, the others with a number of their own.
 """
 
-import io
 import math
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 _FILE = 0x112
 _WITH_LONG_SHAPE, _WITH_STORAGE = 0xF993FAC8, (0xF993FAC9, 0xF993FACA)
-_MOST_DIMENSIONS = 8
+_MOST_ARRAYS, _MOST_DIMENSIONS = 10_000, 8
 _TYPES = ("<f4", "<f8", "<f2", "<u1", "<i4", "<i1", "<i8")
 
 
@@ -23,58 +23,59 @@ def read_params(path: Path) -> dict[str, Tensor]:
     """The tensors of a .params file by name, without the prefixes `arg:` and `aux:`.
 
     Raises:
-        ValueError: no such file, or one that ends early.
+        ValueError: not a file of MXNet's, a damaged one, or one of arrays that are not dense.
         OSError: it cannot be read.
     """
-    content = path.read_bytes()
-    stream = io.BytesIO(content)
-    kind, _, count = _numbers(stream, "QQQ")
-    if kind != _FILE:
-        raise ValueError("no file of MXNet's")
-    arrays = [_array(stream) for _ in range(min(count, len(content)))]
-    (named,) = _numbers(stream, "Q")
-    if named != count:
-        raise ValueError(f"{count} arrays and {named} names")
-    names = [_name(stream) for _ in range(named)]
+    with path.open("rb") as stream:
+        content = _Content(stream, path.stat().st_size)
+        kind, _, count = content.numbers("QQQ")
+        if kind != _FILE or count > _MOST_ARRAYS:
+            raise ValueError("no parameters of MXNet's")
+        arrays = [_array(content) for _ in range(count)]
+        (named,) = content.numbers("Q")
+        if named != count:
+            raise ValueError(f"{count} arrays and {named} names")
+        names = [content.take(*content.numbers("Q")).decode() for _ in range(named)]
     return {
         name.partition(":")[2] or name: torch.from_numpy(array)
         for name, array in zip(names, arrays, strict=True)
     }
 
 
-def _array(stream: io.BytesIO) -> np.ndarray:
-    (first,) = _numbers(stream, "I")
+class _Content:
+    """What is left of a file: no more is asked for, whatever it says of itself."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def take(self, count: int) -> bytearray:
+        """The next bytes, in memory of their own."""
+        if count > self._left:
+            raise ValueError("it ends early")
+        self._left -= count
+        found = bytearray(count)
+        self._stream.readinto(found)  # type: ignore[attr-defined]
+        return found
+
+    def numbers(self, kinds: str) -> tuple[int, ...]:
+        """The next numbers, of types as `struct` names them."""
+        pattern = struct.Struct(f"<{kinds}")
+        return pattern.unpack(self.take(pattern.size))
+
+
+def _array(content: _Content) -> np.ndarray:
+    (first,) = content.numbers("I")
     if first in _WITH_STORAGE:
-        (storage,) = _numbers(stream, "i")
+        (storage,) = content.numbers("i")
         if storage != 0:
             raise ValueError("an array that is not dense")
     newer = first in (_WITH_LONG_SHAPE, *_WITH_STORAGE)
-    (dimensions,) = _numbers(stream, "I") if newer else (first,)
+    (dimensions,) = content.numbers("I") if newer else (first,)
     if not 0 < dimensions <= _MOST_DIMENSIONS:
         raise ValueError(f"an array of {dimensions} dimensions")
-    shape = _numbers(stream, ("q" if newer else "I") * dimensions)
-    _, _, kind = _numbers(stream, "iii")  # the first two say on which device it was
-    if not 0 <= kind < len(_TYPES):
-        raise ValueError(f"an array of the unknown type {kind}")
-    if min(shape) < 0:
-        raise ValueError(f"an array of the shape {shape}")
+    shape = content.numbers(("q" if newer else "I") * dimensions)
+    _, _, kind = content.numbers("iii")  # the first two say on which device it was
+    if not 0 <= kind < len(_TYPES) or min(shape) < 1:
+        raise ValueError(f"an array of the unknown type {kind} or the shape {shape}")
     dtype = np.dtype(_TYPES[kind])
-    return np.frombuffer(_bytes(stream, dtype.itemsize * math.prod(shape)), dtype).reshape(shape)
-
-
-def _name(stream: io.BytesIO) -> str:
-    (length,) = _numbers(stream, "Q")
-    return _bytes(stream, length).decode()
-
-
-def _numbers(stream: io.BytesIO, kinds: str) -> tuple[int, ...]:
-    pattern = struct.Struct(f"<{kinds}")
-    return pattern.unpack(_bytes(stream, pattern.size))
-
-
-def _bytes(stream: io.BytesIO, count: int) -> bytearray:
-    """A copy of its own: torch wants tensors that can be written to."""
-    found = bytearray(stream.read(min(count, stream.getbuffer().nbytes)))
-    if len(found) < count:
-        raise ValueError("it ends early")
-    return found
+    return np.frombuffer(content.take(dtype.itemsize * math.prod(shape)), dtype).reshape(shape)

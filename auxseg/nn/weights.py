@@ -122,7 +122,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".params":
             return read_params(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise UserError(f"{path}: not a readable weights file ({reason_of(error)}).") from None

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -140,6 +141,20 @@ def test_a_picture_takes_the_palette_of_the_runs_index(tmp_path):
     write_picture(labels, "a", tmp_path / "out.png")
 
     assert Image.open(tmp_path / "out.png").convert("RGB").getpixel((1, 0)) == (9, 8, 7)
+
+
+def test_an_index_that_cannot_be_read_is_left_aside(labels, tmp_path, monkeypatch):
+    write_small_index(tmp_path / "index.h5")
+    read = h5py.File
+
+    def refused(path, *arguments, **options):
+        if Path(path).name == "index.h5":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(h5py, "File", refused)
+
+    assert "background" in describe(labels, "dir/ü")
 
 
 @pytest.mark.parametrize("theirs", [b"something else", None])

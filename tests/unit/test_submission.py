@@ -1,3 +1,4 @@
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -152,17 +153,32 @@ def test_the_check_names_what_the_server_would_refuse(run, name, content, fault)
     assert fault in str(caught.value)
 
 
-def test_a_damaged_archive_is_one_sentence(run):
+@pytest.mark.parametrize("inside", [False, True], ids=["packed", "before it is packed"])
+def test_a_damaged_archive_is_one_sentence(run, inside):
     write(run)
-    whole = (run / "out.tar.gz").read_bytes()
-    refused = 0
-    for place in range(len(whole)):
-        (run / "out.tar.gz").write_bytes(with_a_flipped_bit(whole, 8 * place + 3))
+    path = run / "out.tar.gz"
+    whole = gzip.decompress(path.read_bytes()) if inside else path.read_bytes()
+    refused, tried = 0, range(3, 8 * min(len(whole), 700), 8)
+    for place in tried:
+        damaged = with_a_flipped_bit(whole, place)
+        path.write_bytes(gzip.compress(damaged, 1) if inside else damaged)
         try:
-            check_submission(run / "out.tar.gz", run / "index.h5")
+            check_submission(path, run / "index.h5")
         except UserError:
             refused += 1
-    assert refused > len(whole) / 2
+    assert refused > len(tried) / 4
+
+
+def test_a_size_beyond_all_bounds_is_one_sentence(run):
+    write(run)
+    tar = bytearray(gzip.decompress((run / "out.tar.gz").read_bytes()))
+    tar[124:136] = b"\x80" + b"\x7f" * 11  # the size of the first member
+    tar[148:156] = b" " * 8
+    tar[148:156] = b"%06o\0 " % sum(tar[:512])
+    (run / "out.tar.gz").write_bytes(gzip.compress(bytes(tar)))
+
+    with pytest.raises(UserError, match=r"out\.tar\.gz: "):
+        check_submission(run / "out.tar.gz", run / "index.h5")
 
 
 def test_a_file_that_is_no_archive_is_one_sentence(run):

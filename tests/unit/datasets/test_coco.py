@@ -200,6 +200,34 @@ def test_a_packed_region_of_another_size_is_named(root):
         load(root).records[-1].mask()
 
 
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_a_packed_region_that_ends_early_is_named(root, cut):
+    outside = np.random.default_rng(0).integers(0, 2, (4, 6), dtype=np.uint8)
+    packed = coco_masks.encode(np.asfortranarray(outside))
+    region = {"counts": packed["counts"].decode()[:-cut], "size": [4, 6]}
+    short = {"category_id": DOG, "iscrowd": 0, "segmentation": region}
+    write_split(root, "val2014", {"c.jpg": [short]})
+
+    with pytest.raises(UserError, match=r"annotation 1 .* \(runs that do not fill the image\)"):
+        load(root).records[-1].mask()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_packed_region_is_drawn(root, seed):
+    shape = (4, 6) if seed < 4 else (400, 600)
+    inside = np.random.default_rng(seed).random(shape) < (0.5, 0.01, 0.99, 0, 0.001)[seed]
+    packed = coco_masks.encode(np.asfortranarray(inside.astype(np.uint8)))
+    region = {"counts": packed["counts"].decode(), "size": list(shape)}
+    write_split(root, "val2014", {"c.jpg": [{**box(DOG, 0, 0, 1, 1), "segmentation": region}]})
+    file = root / "annotations/instances_val2014.json"
+    written = json.loads(file.read_text())
+    written["images"][0] |= {"height": shape[0], "width": shape[1]}
+    file.write_text(json.dumps(written))
+
+    dog = load(root).classes.index("dog") + 1
+    assert np.array_equal(load(root).records[-1].mask() == dog, inside)
+
+
 def test_boxes_without_outlines_are_labels_and_no_mask(root):
     boxes = [{"category_id": c, "iscrowd": 0, "bbox": [0, 0, 2, 2]} for c in (DOG, PERSON)]
     boxes[1]["segmentation"] = []

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from auxseg.errors import UserError
 from auxseg.import_weights import import_weights
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.foreign import backbone_state
+from auxseg.nn.imagenet import initialise_backbone
 from auxseg.nn.mxnet_params import read_params
 from auxseg.nn.weights import read_state
 from tests.mxnet_file import first_version
@@ -83,6 +86,39 @@ def test_every_tensor_of_resnet38d_is_found_under_its_published_name(tmp_path):
     }
 
 
+class Small(nn.Module):
+    """What `initialise_backbone` fills, with two tensors of ResNet38d."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.ModuleDict({"stem": nn.Conv2d(1, 1, 1, bias=False)})
+        self.body["norm"] = nn.BatchNorm2d(2)
+
+
+@pytest.mark.parametrize("prefix", ["module.", ""])
+@pytest.mark.parametrize("kind", [".params", ".pth", ".safetensors"])
+def test_a_backbone_begins_with_weights_under_any_of_their_names(tmp_path, kind, prefix):
+    stem, norm = torch.full((1, 1, 1, 1), 3.0), torch.tensor([[4.0, 5], [6, 7], [8, 9], [1, 2]])
+    path = tmp_path / f"a{kind}"
+    if kind == ".params":
+        parts = ("arg:bn7_gamma", "arg:bn7_beta", "aux:bn7_moving_mean", "aux:bn7_moving_var")
+        arrays = {"arg:conv1a_weight": stem, **dict(zip(parts, norm, strict=True))}
+        path.write_bytes(first_version({name: value.numpy() for name, value in arrays.items()}))
+    else:
+        parts = ("bn7.weight", "bn7.bias", "bn7.running_mean", "bn7.running_var")
+        state = {"conv1a.weight": stem, **dict(zip(parts, norm, strict=True))}
+        state = {f"{prefix}{name}": value.clone() for name, value in state.items()}
+        torch.save(state, path) if kind == ".pth" else save_file(state, path)
+    backbone = Small()
+
+    initialise_backbone(backbone, "resnet38d", str(path))
+
+    found = backbone.body["norm"]
+    assert backbone.body["stem"].weight.item() == 3
+    kept = [found.weight, found.bias, found.running_mean, found.running_var]
+    assert torch.equal(torch.stack([*kept]), norm)
+
+
 def test_a_backbone_alone_is_no_checkpoint_to_import(tmp_path):
     (tmp_path / "a.params").write_bytes(first_version({"arg:conv1a_weight": np.ones(1)}))
 
@@ -94,9 +130,12 @@ def test_a_backbone_alone_is_no_checkpoint_to_import(tmp_path):
     ("damage", "reason"),
     [
         (lambda whole: whole[:-3], "it ends early"),
-        (lambda whole: b"PK" + whole[2:], "no file of MXNet's"),
+        (lambda whole: b"PK" + whole[2:], "no parameters of MXNet's"),
         (lambda whole: whole[:24] + struct.pack("<I", 99) + whole[28:], "99 dimensions"),
-        (lambda whole: whole[:16] + struct.pack("<Q", 2**60) + whole[24:], ""),
+        (lambda whole: whole[:28] + struct.pack("<I", 0) + whole[32:], r"the shape \(0, 3\)"),
+        (lambda whole: whole[:28] + struct.pack("<I", 2**31) + whole[32:], "it ends early"),
+        (lambda whole: whole[:16] + struct.pack("<Q", 2**60) + whole[24:], "no parameters of"),
+        (lambda whole: whole[:16] + struct.pack("<Q", 9) + whole[24:], "99 dimensions|type|early"),
     ],
 )
 def test_a_damaged_file_is_one_sentence(tmp_path, damage, reason):
