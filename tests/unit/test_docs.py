@@ -212,6 +212,18 @@ def test_figures_of_generated_scenes_are_those_of_the_measured_page():
     assert [line.split()[2] for line in shown.splitlines()[2:5]] == first_seed
 
 
+def test_what_choices_are_worth_follows_from_the_measured_page():
+    page = (ROOT / "benchmarks/recipe.md").read_text()
+    lines = (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| "))
+    last = {name: cell for name, *_, cell in lines}
+    section = PAGES["reproduce.md"].split("choices are worth\n")[1].split("\n## ")[0]
+    told = dict(re.findall(r"^\| (\w[^|]*?)(?: \([^|]*\))? \| ([\d.]+) \|$", section, re.MULTILINE))
+
+    assert len(told) == 7
+    for name, lost in told.items():
+        assert float(last["the preset"]) - float(last[name]) == pytest.approx(float(lost)), name
+
+
 def test_the_published_figures_are_those_of_the_ablation():
     assert [row.published for row in ROWS if str(row.published) not in PAGES["reproduce.md"]] == []
 
