@@ -13,8 +13,8 @@ from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError, did_you_mean
-from auxseg.pictures import CLASS_KINDS, index_beside, picture_of, write_png
-from auxseg.store import MapReader, artifact_attributes, read_table
+from auxseg.pictures import CLASS_KINDS, index_of, picture_of, write_png
+from auxseg.store import MapReader, artifact_attributes, inputs_of, read_table
 
 _HEADER = {
     "kind",
@@ -70,7 +70,7 @@ def write_picture(path: Path, image_id: str, picture: Path) -> None:
     with MapReader(path) as maps:
         _check_id(path, image_id, maps.ids())
         kind = str(maps.attributes["kind"])
-        image = picture_of(kind, maps.read(image_id), index_beside(path))
+        image = picture_of(kind, maps.read(image_id), index_of(maps))
     if not picture.parent.is_dir():
         raise UserError(f"--picture {picture}: there is no folder {picture.parent}; make it first.")
     write_png(image, picture)
@@ -82,11 +82,10 @@ def _is_index(path: Path) -> bool:
 
 def _header_lines(attributes: Mapping[str, Any]) -> Iterator[str]:
     """Kind, origin, inputs, the kind's own attributes, and options as YAML."""
-    inputs = json.loads(attributes["inputs"])
     yield _line("kind", f"{attributes['kind']}, format {attributes['format_version']}")
     yield _line("created", f"{attributes['created']} by auxseg {attributes['auxseg_version']}")
     yield _line("content", f"digest {str(attributes['content'])[:_DIGEST_LETTERS]}")
-    for name, digest in inputs.items():
+    for name, digest in inputs_of(attributes).items():
         yield _line(f"input {name}", f"digest {digest[:_DIGEST_LETTERS]}")
     for name in sorted(attributes.keys() - _HEADER):
         yield _line(name, json.dumps(attributes[name], ensure_ascii=False))
@@ -136,7 +135,7 @@ def _describe_maps(maps: MapReader, image_id: str | None, limit: int) -> Iterato
     values, about = maps.read_with_attributes(image_id)
     yield from _heading(image_id)
     yield _line("shape", _shape(values))
-    names = _class_names(maps.path)
+    names = _class_names(maps)
     for name, value in about.items():
         if name == "classes":
             value = [names.get(int(k) + 1, k) for k in value]
@@ -149,7 +148,7 @@ def _describe_maps(maps: MapReader, image_id: str | None, limit: int) -> Iterato
 
 def _class_shares(values: np.ndarray, maps: MapReader) -> Iterator[str]:
     """What share of the pixels has which class, a block a plane."""
-    names = _class_names(maps.path)
+    names = _class_names(maps)
     planes = values.reshape(-1, *values.shape[-2:])
     titles = maps.attributes.get("variants", [""] * len(planes))
     for title, plane in zip(titles, planes, strict=False):
@@ -160,9 +159,9 @@ def _class_shares(values: np.ndarray, maps: MapReader) -> Iterator[str]:
             yield f"    {index:>3} {name:<14} {100 * count / plane.size:6.2f} %"
 
 
-def _class_names(path: Path) -> dict[int, str]:
-    """Names of class indices; without an index beside the artifact only the two that are fixed."""
-    index = index_beside(path)
+def _class_names(maps: MapReader) -> dict[int, str]:
+    """Names of class indices; without the artifact's index only the two that are fixed."""
+    index = index_of(maps)
     classes = index.classes if index else ()
     return {0: "background", IGNORE: "ignored", **dict(enumerate(classes, start=1))}
 

@@ -1,6 +1,5 @@
 """What whoever gets a network has to know of it: inside an exported file, and as Markdown."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from auxseg.report.figures import read_figures
 from auxseg.report.origins import known_origins
 from auxseg.report.provenance import Origin, supervision
 from auxseg.report.tables import markdown, percent, with_variants
-from auxseg.store import MapReader, artifact_attributes, file_digest
+from auxseg.store import MapReader, artifact_attributes, file_digest, inputs_of
 
 INPUT = (
     "image: (1, 3, H, W) uint8 RGB, upright, both sides at least 32 pixels; scale photographs "
@@ -111,7 +110,7 @@ def _metrics(folder: Path, weights: str) -> list[dict[str, str]]:
     figures, predictions = folder / "metrics.csv", folder / "predictions.h5"
     try:
         table = with_variants(read_figures(figures))
-        made_by = json.loads(artifact_attributes(predictions)["inputs"]).get("weights")
+        made_by = inputs_of(artifact_attributes(predictions)).get("weights")
     except UserError:
         return []
     if made_by != weights or figures.stat().st_mtime_ns < predictions.stat().st_mtime_ns:

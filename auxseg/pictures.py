@@ -1,7 +1,6 @@
 """Maps of artifacts as picture files, for other programs and for the eye."""
 
 import contextlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from auxseg.errors import UserError
 from auxseg.images import encoded, png_text, read_values, values_digest
 from auxseg.report.palette import full_palette, heat_colors
 from auxseg.runtime import progress
-from auxseg.store import MapReader, artifact_attributes, file_digest, write_atomically
+from auxseg.store import MapReader, file_digest, inputs_of, write_atomically
 
 CLASS_KINDS = {"labels", "masks", "predictions"}
 _EXPORTED = "auxseg-export"  # the keyword of a digest, by which an exported picture is known again
@@ -43,7 +42,7 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
         if kind not in (*CLASS_KINDS, "saliency"):
             raise UserError(f"{path}: holds {kind!r}, which no PNG of one plane can hold.")
         plane, told = _plane(maps, variant)
-        index = index_beside(path)
+        index = index_of(maps)
         ids = maps.ids()
         targets = {image_id: _target(path, folder, image_id) for image_id in ids}
         theirs = [t for t in targets.values() if t.exists() and not _is_export(t)]
@@ -109,10 +108,10 @@ def write_png(picture: Image.Image, path: Path, about: PngInfo | None = None) ->
     write_atomically(path, encoded(picture, "PNG", pnginfo=about))
 
 
-def index_beside(path: Path) -> Index | None:
+def index_of(maps: MapReader) -> Index | None:
     """The index.h5 that an artifact was made with, in its folder or one above."""
-    made_with = json.loads(artifact_attributes(path)["inputs"]).get("index")
-    for folder in path.resolve().parents:
+    made_with = inputs_of(maps.attributes).get("index")
+    for folder in maps.path.resolve().parents:
         candidate = folder / "index.h5"
         with contextlib.suppress(UserError, OSError):  # another's file of that name
             if candidate.is_file() and file_digest(candidate) == made_with:

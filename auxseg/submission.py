@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import tarfile
 import zlib
 from pathlib import Path
@@ -16,7 +15,7 @@ from auxseg.datasets.voc import VOC_CLASSES
 from auxseg.errors import UserError, listing
 from auxseg.images import fit_mask
 from auxseg.pictures import plane_of
-from auxseg.store import MapReader, file_digest, write_atomically
+from auxseg.store import MapReader, file_digest, inputs_of, write_atomically
 
 FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 """Competition 6: segmentation with training on any data."""
@@ -55,7 +54,7 @@ def write_submission(predictions: Path, archive: Path, index: Path, variant: str
                 f"{predictions}: predictions of split {maps.attributes['split']!r}; run "
                 f"`auxseg predict --split test` for those of the test images."
             )
-        if json.loads(maps.attributes["inputs"]).get("index") != file_digest(index):
+        if inputs_of(maps.attributes).get("index") != file_digest(index):
             raise UserError(
                 f"{predictions}: made with another index than {index}; make it again with this one."
             )

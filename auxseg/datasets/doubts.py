@@ -23,9 +23,9 @@ def contradictions(record: Record, mask: np.ndarray, classes: tuple[str, ...]) -
         mask: (H, W) uint8, 0 background, k + 1 = class k, 255 unknown.
         classes: all names.
     """
-    found = {int(index) - 1 for index in np.unique(mask) if index not in (BACKGROUND, IGNORE)}
     if record.split != "train" and not record.labels:
         return []  # nothing is said of it, and need not be
+    found = {int(index) - 1 for index in np.unique(mask) if index not in (BACKGROUND, IGNORE)}
     unseen = [classes[k] for k in record.labels if k not in found and k not in record.unmarked]
     unnamed = [classes[k] for k in sorted(found - set(record.labels)) if k < len(classes)]
     faults = []

@@ -121,7 +121,7 @@ class Imported:
 
 def backbone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict whose ResNet38d, under published names or MXNet's, has ours; others as it is."""
-    theirs = {_MXNET.get(name, name.removeprefix("module.")): v for name, v in state.items()}
+    theirs = _by_psas_names(state)
     if "conv1a.weight" not in theirs:
         return dict(state)
     names = (name.rpartition(".") for name in theirs)
@@ -130,6 +130,10 @@ def backbone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for (module, _, parameter), value in zip(names, theirs.values(), strict=True)
         if module in _BACKBONE
     }
+
+
+def _by_psas_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {_MXNET.get(name, name.removeprefix("module.")): v for name, v in state.items()}
 
 
 def recognise(state: Mapping[str, Tensor]) -> Imported:
@@ -142,7 +146,7 @@ def recognise(state: Mapping[str, Tensor]) -> Imported:
         raise UserError(
             "a backbone alone, which needs no import: name the file itself as model.weights."
         )
-    theirs = {name.removeprefix("module."): value for name, value in state.items()}
+    theirs = _by_psas_names(state)
     if "conv1a.weight" not in theirs or "fc8.weight" not in theirs:
         raise UserError(
             "not weights of the ResNet38d family: conv1a.weight or fc8.weight is missing; "

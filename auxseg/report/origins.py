@@ -7,7 +7,7 @@ from pathlib import Path
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.report.provenance import Origin
-from auxseg.store import MapReader, artifact_attributes
+from auxseg.store import MapReader, artifact_attributes, inputs_of
 
 _FILES = {
     "index": "index.h5",
@@ -52,7 +52,7 @@ def known_origins(folder: Path) -> dict[str, Origin]:
 
 def is_fused(labels: MapReader) -> bool:
     """Whether first labels were made from CAMs, not taken from files."""
-    return "cam" in json.loads(labels.attributes["inputs"])
+    return "cam" in inputs_of(labels.attributes)
 
 
 def _origin_of(folder: Path, stage: str) -> Origin:

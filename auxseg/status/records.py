@@ -17,7 +17,7 @@ from typing import Any
 from auxseg.datasets.index_file import KIND as INDEX
 from auxseg.description import read_description
 from auxseg.errors import UserError
-from auxseg.store import artifact_attributes, file_digest, read_table
+from auxseg.store import artifact_attributes, file_digest, inputs_of, read_table
 
 LARGEST_HASHED = 64 * 2**20  # bytes: a tenth of a second
 
@@ -106,7 +106,7 @@ def _artifact(path: Path, plain: Record) -> Record:
         datetime.fromisoformat(attributes["created"]).astimezone(),
         plain.modified,
         str(attributes["content"]),
-        json.loads(attributes["inputs"]),
+        inputs_of(attributes),
         json.loads(attributes["options"]),
         bool(attributes.get("packed")),
     )

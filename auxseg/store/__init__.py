@@ -1,6 +1,13 @@
 """Artifacts: HDF5 files of maps and tables, atomic, resumable, and known by digests."""
 
-from auxseg.store.artifact import Header, artifact_attributes, file_digest, open_artifact, sha256
+from auxseg.store.artifact import (
+    Header,
+    artifact_attributes,
+    file_digest,
+    inputs_of,
+    open_artifact,
+    sha256,
+)
 from auxseg.store.atomic import temporary_beside, write_atomically
 from auxseg.store.columns import read_table, write_table
 from auxseg.store.joining import join_shards
@@ -23,6 +30,7 @@ __all__ = [
     "Shard",
     "artifact_attributes",
     "file_digest",
+    "inputs_of",
     "join_shards",
     "maps_in_parts",
     "open_artifact",

@@ -144,6 +144,11 @@ def artifact_attributes(path: Path) -> dict[str, Any]:
     return attributes
 
 
+def inputs_of(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """What an artifact was made from, by its attributes: name -> digest."""
+    return dict(json.loads(attributes["inputs"]))
+
+
 def file_digest(path: Path) -> str:
     """An artifact's content digest, or the SHA-256 of any other file.
 
