@@ -3,37 +3,33 @@
 A plot that would have nothing in it is None.
 """
 
-import io
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from auxseg.report.fonts import font_file, writable
-from auxseg.report.tables import with_variants
-
-# Okabe and Ito's colours: told apart with any colour vision.
-BLUE, VERMILION, GREEN, ORANGE, PURPLE = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#e69f00",
-    "#cc79a7",
+from auxseg.report.plot_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SOFT,
+    VERMILION,
+    WIDTH,
+    dress,
+    legend_above,
+    png,
 )
-GREY = "#7a7f87"
-_INK = "#2d3036"
-_SOFT = "#676c75"
-_GRID = "#e6e8eb"
-_DPI = 200
-_WIDTH = 7.2
+from auxseg.report.tables import with_variants
 
 _QUALITY = {
     "precision": ("precision", BLUE),
@@ -58,7 +54,7 @@ def plot_losses(histories: Mapping[str, pd.DataFrame]) -> bytes:
     names = _loss_names(histories)
     columns = min(3, len(names))
     lines = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(_WIDTH, 0.7 + 2.0 * lines), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.7 + 2.0 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     colors = _training_colors(list(histories))
     for axis, name in zip(axes, names, strict=False):
@@ -66,13 +62,13 @@ def plot_losses(histories: Mapping[str, pd.DataFrame]) -> bytes:
             if name in history:
                 _draw_loss(axis, history, name, colors[training])
         axis.set_ylim(bottom=0)
-        _dress(axis, "total" if name == "loss" else name.replace("_", " "))
+        dress(axis, "total" if name == "loss" else name.replace("_", " "))
     for axis in axes[len(names) :]:
         axis.remove()
     for axis in axes[max(0, len(names) - columns) : len(names)]:
-        axis.set_xlabel("epoch", color=_SOFT, size=9)
-    _legend_above(figure, colors)
-    return _png(figure)
+        axis.set_xlabel("epoch", color=SOFT, size=9)
+    legend_above(figure, colors)
+    return png(figure)
 
 
 def plot_miou(table: pd.DataFrame) -> bytes | None:
@@ -88,7 +84,7 @@ def plot_miou(table: pd.DataFrame) -> bytes | None:
     colors = dict(zip(variants, (GREY, BLUE, VERMILION, PURPLE), strict=False))
     series = {name: _by_round(rows[rows["variant"] == name]) for name in variants}
     title = f"mIoU of predictions on {_scope(rows)}, %"
-    return _png(_round_lines(series, colors, title, "trained in round"))
+    return png(_round_lines(series, colors, title, "trained in round"))
 
 
 def plot_pseudo_labels(table: pd.DataFrame) -> bytes | None:
@@ -118,7 +114,7 @@ def plot_per_class(table: pd.DataFrame) -> bytes | None:
     if table.empty:
         return None
     classes = list(dict.fromkeys(table["class"]))
-    figure = Figure(figsize=(_WIDTH, 1.0 + 0.44 * len(classes)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.44 * len(classes)), layout="constrained")
     axis = figure.subplots()
     colors: dict[str, str] = {}
     subjects = [s for s in ("labels", "predictions") if (table["subject"] == s).any()]
@@ -132,26 +128,26 @@ def plot_per_class(table: pd.DataFrame) -> bytes | None:
         axis.barh(places, np.nan_to_num(values), height=0.33, color=color)
         for place, value in zip(places, values, strict=True):
             text = "none" if np.isnan(value) else f"{value:.0f}"
-            axis.text(np.nan_to_num(value) + 0.8, place, text, va="center", size=7, color=_SOFT)
+            axis.text(np.nan_to_num(value) + 0.8, place, text, va="center", size=7, color=SOFT)
     names = [writable(name, number) for number, name in enumerate(classes)]
     axis.set_yticks(np.arange(len(classes)), names, parse_math=False)
     for label in axis.get_yticklabels():
         label.set_fontproperties(FontProperties(fname=font_file(label.get_text())))
     axis.set_ylim(len(classes) - 0.4, -0.6)
     axis.set_xlim(0, 105)
-    _dress(axis, "", grid="x")
-    axis.set_xlabel("IoU, %", color=_SOFT, size=9)
-    axis.tick_params(axis="y", labelcolor=_INK, labelsize=9)
-    _legend_above(figure, colors)
-    return _png(figure)
+    dress(axis, "", grid="x")
+    axis.set_xlabel("IoU, %", color=SOFT, size=9)
+    axis.tick_params(axis="y", labelcolor=INK, labelsize=9)
+    legend_above(figure, colors)
+    return png(figure)
 
 
 def no_plot() -> bytes:
     """A sentence, for where a file must be of a plot that is None."""
-    figure = Figure(figsize=(_WIDTH, 1.2))
+    figure = Figure(figsize=(WIDTH, 1.2))
     sentence = "Nothing was scored for this plot."
-    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=_SOFT)
-    return _png(figure)
+    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=SOFT)
+    return png(figure)
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
@@ -222,7 +218,7 @@ def _round_measures(
         if (rows["metric"] == metric).any()
     }
     title = f"{words} against the true masks of {_scope(rows)}, %"
-    return _png(_round_lines(series, dict(measures.values()), title, f"{subject} of round"))
+    return png(_round_lines(series, dict(measures.values()), title, f"{subject} of round"))
 
 
 def _round_lines(
@@ -232,7 +228,7 @@ def _round_lines(
     axis_title: str,
 ) -> Figure:
     """A line a series over rounds, from 0; its name and last value stand at its end."""
-    figure = Figure(figsize=(_WIDTH, 3.3), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     axis = figure.subplots()
     for name, (rounds, values) in series.items():
         axis.plot(rounds, values, color=colors[name], linewidth=1.8, marker="o", markersize=4.5)
@@ -253,10 +249,10 @@ def _round_lines(
             size=9,
             annotation_clip=False,
         )
-    axis.set_xlabel(axis_title, color=_SOFT, size=9)
+    axis.set_xlabel(axis_title, color=SOFT, size=9)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlim(-0.15, last + 0.15)
-    _dress(axis, title)
+    dress(axis, title)
     return figure
 
 
@@ -268,36 +264,3 @@ def _by_round(rows: pd.DataFrame) -> tuple[list[int], list[float]]:
 def _scope(rows: pd.DataFrame) -> str:
     last = rows.iloc[-1]
     return f"{last['split']} ({last['images']} images)"
-
-
-def _dress(axis: Axes, title: str, grid: Literal["x", "y"] = "y") -> None:
-    axis.set_title(title, loc="left", size=9.5, color=_INK, pad=8)
-    axis.grid(axis=grid, color=_GRID, linewidth=0.8)
-    axis.set_axisbelow(True)
-    axis.tick_params(colors=_SOFT, labelsize=8, length=0)
-    for side, spine in axis.spines.items():
-        spine.set_visible(side == ("bottom" if grid == "y" else "left"))
-        spine.set_color("#b9bdc4")
-
-
-def _legend_above(figure: Figure, colors: Mapping[str, str]) -> None:
-    handles = [
-        figure.axes[0].plot([], [], color=color, linewidth=4, label=name)[0]
-        for name, color in colors.items()
-    ]
-    figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=min(6, len(handles)),
-        frameon=False,
-        fontsize=8.5,
-        handlelength=1.0,
-        labelcolor=_INK,
-    )
-
-
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
