@@ -1,34 +1,10 @@
-import shutil
-import unicodedata
-from pathlib import Path
+"""What a table of image-level labels says, and every fault that it may have."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from auxseg.config import FolderOptions
-from auxseg.datasets import folder
-from auxseg.datasets.record import Dataset
 from auxseg.errors import UserError
-
-
-def load(root: Path, **options) -> Dataset:
-    return folder.load(FolderOptions(root=str(root), **options))
-
-
-def write_table(root: Path, *lines: str, header: str = "image,labels,split") -> None:
-    (root / "labels.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-
-
-def add_photo(root: Path, name: str) -> None:
-    path = root / "images" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (6, 4)).save(path)
-
-
-def faults_of(root: Path, **options) -> list[str]:
-    """The faults, without the temporary folder's name."""
-    return [fault.replace(f"{root}/", "") for fault in load(root, **options).faults]
+from tests.unit.datasets.own_photographs import add_photo, faults_of, load, write_table
 
 
 def test_every_row_becomes_a_record_with_its_labels_and_mask(my_photos):
@@ -72,32 +48,6 @@ def test_names_that_differ_in_capitals_alone_are_a_slip(my_photos):
     ]
 
 
-def test_a_mask_that_bears_no_photographs_name_is_a_fault(my_photos):
-    (my_photos / "masks" / "rex.png").rename(my_photos / "masks" / "rex_mask.png")
-    (my_photos / "masks" / "tom.png").rename(my_photos / "masks" / "tom.PNG")
-
-    assert faults_of(my_photos) == [
-        "masks/rex_mask.png: bears no photograph's name; rename or remove it.",
-        "masks/tom.PNG: must be a PNG and end in .png.",
-    ]
-
-
-def test_a_photograph_of_a_format_that_is_not_read_is_named(my_photos):
-    (my_photos / "images" / "tom.heic").write_bytes(b"x")
-    write_table(my_photos, "tom.heic,cat,", "tom,cat,", "rex,dog,", "both,cat,")
-
-    assert faults_of(my_photos) == [
-        "labels.csv line 2: 'tom.heic' is of a format that is not read; convert it to JPEG or PNG."
-    ]
-
-
-def test_an_extension_may_be_written_in_capitals_or_not(my_photos):
-    add_photo(my_photos, "a.JPG")
-    write_table(my_photos, "tom.JPG,cat,", "rex,dog,", "both,cat,", "a.jpg,dog,")
-
-    assert faults_of(my_photos) == []
-
-
 @pytest.mark.parametrize("cell", ["cat dog", "cat;dog", "dog|cat", "cat ; dog", "cat dog cat"])
 def test_blanks_semicolons_and_bars_separate_labels(my_photos, cell):
     write_table(my_photos, "tom,cat", "rex,dog", f"both,{cell}", header="image,labels")
@@ -111,41 +61,6 @@ def test_without_a_split_every_photograph_is_for_training(my_photos):
     assert [r.split for r in load(my_photos).records] == ["train"] * 3
 
 
-def test_masks_and_saliency_are_optional_and_found_by_name(my_photos):
-    (my_photos / "masks" / "rex.png").unlink()
-    (my_photos / "saliency").mkdir()
-    Image.new("L", (6, 4)).save(my_photos / "saliency" / "rex.png")
-
-    tom, rex, _ = load(my_photos).records
-
-    assert tom.mask is not None
-    assert rex.mask is None
-    assert tom.saliency is None
-    assert rex.saliency == my_photos / "saliency" / "rex.png"
-
-
-@pytest.mark.parametrize("suffix", ["jpeg", "JPG", "png", "bmp", "tif", "tiff", "webp"])
-def test_common_image_formats_are_found_with_and_without_extension(my_photos, suffix):
-    add_photo(my_photos, f"a.b.{suffix}")
-    write_table(my_photos, "tom,cat", "a.b,dog", header="image,labels")
-    bare = load(my_photos)
-    write_table(my_photos, "tom,cat", f"a.b.{suffix},dog", header="image,labels")
-    full = load(my_photos)
-
-    for data in (bare, full):
-        assert data.records[-1].id == "a.b"
-        assert data.records[-1].image.name == f"a.b.{suffix}"
-
-
-def test_a_photograph_named_with_another_extension_is_not_found(my_photos):
-    write_table(my_photos, "tom.png,cat,", "rex,dog,", "both,cat,")
-
-    assert faults_of(my_photos) == [
-        "labels.csv line 2: no photograph 'tom.png' in images; add it or remove the row.",
-        "images/tom.jpg: not in labels.csv; add a row or remove the photograph.",
-    ]
-
-
 def test_columns_may_stand_in_any_order_and_case(my_photos):
     rows = ("val,cat,tom", "train,dog,rex", "train,cat,both")
     write_table(my_photos, *rows, header="Split, LABELS ,Image")
@@ -157,62 +72,6 @@ def test_columns_may_stand_in_any_order_and_case(my_photos):
         ("rex", "train", (1,)),
         ("both", "train", (0,)),
     ]
-
-
-def test_subfolders_are_part_of_the_name(my_photos):
-    add_photo(my_photos, "zoo/tom.jpg")
-    (my_photos / "masks" / "zoo").mkdir()
-    Image.new("L", (6, 4), 7).save(my_photos / "masks" / "zoo" / "tom.png")
-    write_table(my_photos, "tom,cat,", "rex,dog,", "both,cat,", "zoo/tom.jpg,cat,")
-
-    data = load(my_photos)
-
-    assert data.faults == ()
-    assert data.records[3].id == "zoo/tom"
-    assert data.records[3].mask()[0, 0] == 7
-
-
-def test_names_with_blanks_and_foreign_letters_and_a_byte_order_mark_work(my_photos):
-    add_photo(my_photos, unicodedata.normalize("NFD", "Bär im Wald.jpg"))
-    table = "image,labels\ntom,cat\nrex,dog\nboth,cat\n" + "Bär im Wald.jpg,Bär\n"
-    (my_photos / "labels.csv").write_bytes(b"\xef\xbb\xbf" + table.encode())
-
-    data = load(my_photos)
-
-    assert data.faults == ()
-    assert data.records[3].id == "Bär im Wald"
-    assert data.classes == ("Bär", "cat", "dog")
-
-
-@pytest.mark.parametrize("photo", ["NFC", "NFD"])
-@pytest.mark.parametrize("beside", ["NFC", "NFD"])
-@pytest.mark.parametrize("row", ["NFC", "NFD"])
-def test_accents_may_be_written_in_two_ways_everywhere(my_photos, photo, beside, row):
-    name = "zoo/Bär"
-    add_photo(my_photos, unicodedata.normalize(photo, f"{name}.jpg"))
-    for folder_name in ("masks", "saliency"):
-        path = my_photos / folder_name / unicodedata.normalize(beside, f"{name}.png")
-        path.parent.mkdir(parents=True)
-        Image.new("L", (6, 4), 2).save(path)
-    rows = ("tom,cat", "rex,dog", "both,cat", unicodedata.normalize(row, f"{name}.jpg,cat"))
-    write_table(my_photos, *rows, header="image,labels")
-
-    data = load(my_photos)
-
-    assert data.faults == ()
-    assert data.records[3].id == unicodedata.normalize("NFC", name)
-    assert data.records[3].mask().tolist() == [[2] * 6] * 4
-    assert data.records[3].saliency.is_file()
-
-
-def test_files_that_are_no_photographs_are_passed_over(my_photos):
-    for name in ("notes.txt", "Thumbs.db", "._tom.jpg", ".thumbnails/tom.jpg"):
-        path = my_photos / "images" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x")
-    (my_photos / "images/@eaDir/tom.jpg").mkdir(parents=True)
-
-    assert load(my_photos).faults == ()
 
 
 def test_an_unknown_class_is_reported_with_line_and_suggestion(my_photos):
@@ -254,28 +113,6 @@ def test_all_faults_of_table_and_folder_are_listed_at_once(my_photos):
         "labels.csv line 6: 'both' has no class; name one or remove the row.",
         "images/forgotten.png: not in labels.csv; add a row or remove the photograph.",
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("t\udcffm.jpg", "its name is not UTF-8; rename it."),
-        (" tom.jpg", "its name begins with a blank, which tables lose; rename it."),
-        ("\u3000zoo/tom.jpg", "its name begins with a blank, which tables lose; rename it."),
-    ],
-    ids=["no text", "blank", "folder"],
-)
-def test_a_photograph_that_no_table_can_name_is_a_fault(my_photos, name, sentence):
-    (my_photos / "images" / name).parent.mkdir(exist_ok=True)
-    shutil.copy(my_photos / "images/tom.jpg", my_photos / "images" / name)
-
-    assert f"images/{name}: {sentence}" in faults_of(my_photos)
-
-
-def test_a_name_longer_than_the_system_allows_is_not_found(my_photos):
-    write_table(my_photos, "tom,cat,", "rex,dog,", "both,cat,", f"{'a' * 300}.txt,cat,")
-
-    assert faults_of(my_photos)[0].startswith("labels.csv line 5: no photograph 'aaa")
 
 
 def test_an_evaluation_photograph_may_show_no_class(my_photos):

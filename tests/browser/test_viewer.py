@@ -1,82 +1,13 @@
-"""The report's page in a real browser: it is seen, filtered, walked through and asked."""
+"""The report's viewer in a real browser: an image is walked through, compared and asked."""
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from auxseg.config import ReportOptions
-from auxseg.runtime import Runtime
-from auxseg.stages import report
-from tests.browser.chromium import Chromium, find_chromium
-from tests.unit.one_round import make_round, score
+from tests.browser.chromium import Chromium
+from tests.browser.report_page import needs_chromium, open_image, text, texts
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get("AUXSEG_BROWSER") != "1", reason="starts Chromium: make test-browser"
-    ),
-]
-TRAIN, VAL = 12, 6
-
-
-@pytest.fixture(scope="module")
-def run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of one round on generated scenes, scored."""
-    folder = tmp_path_factory.mktemp("runs") / "scenes"
-    folder.mkdir()
-    make_round(tiny_run, folder)
-    for number in (0, 1):
-        score(folder, number)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(run: Path) -> Path:
-    path = run / "report/index.html"
-    report.run(
-        ReportOptions(title="Scenes", affinities=2, panels=1),
-        folder=run,
-        rounds=1,
-        labelled_rounds=2,
-        page=path,
-        runtime=Runtime(2),
-    )
-    return path
-
-
-@pytest.fixture
-def browser(page: Path, tmp_path: Path) -> Iterator[Chromium]:
-    """The page, just opened."""
-    with opened(page, tmp_path / "profile") as found:
-        yield found
-
-
-def opened(page: Path, profile: Path, **settings) -> Chromium:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("there is no Chromium here")
-    found = Chromium(program, profile, **settings)
-    found.open(page)
-    return found
-
-
-def texts(browser: Chromium, selector: str) -> list[str]:
-    return browser.run(
-        f"[...document.querySelectorAll('{selector}')].map((e) => e.textContent.trim())"
-    )
-
-
-def open_image(browser: Chromium, number: int, split: str = "train") -> None:
-    browser.choose("#filters [name=split]", split)
-    browser.click(f"#grid li:nth-child({number}) button")
-    browser.wait_for("document.querySelector('#viewer').open")
-
-
-def text(browser: Chromium, selector: str) -> str:
-    return browser.run(f"document.querySelector('{selector}').textContent")
+pytestmark = needs_chromium
 
 
 def step(browser: Chromium) -> str:
@@ -91,68 +22,6 @@ def place(browser: Chromium) -> list[float]:
     """Where the picture's left upper corner is, in pixels from its place when all of it is seen."""
     moved = browser.run("document.querySelector('#picture').style.transform")
     return [float(pixels) for pixels in re.findall(r"(-?[\d.]+)px", moved)]
-
-
-def test_the_page_is_one_file_that_loads_without_a_fault(browser, page):
-    browser.run("[...document.images].forEach((i) => { i.loading = 'eager'; })")
-    browser.wait_for("[...document.images].every((i) => i.complete)")
-
-    assert browser.run("document.title") == "Scenes"
-    assert browser.errors == []
-    assert [url for url in browser.loaded if not url.startswith("data:")] == [page.as_uri()]
-    assert browser.run("[...document.images].filter((i) => i.src && !i.naturalWidth).length") == 0
-
-
-def test_many_pictures_lie_beside_the_page(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("auxseg.report.gallery.EMBEDDED_BYTES", 1000)
-    page = run / "beside/index.html"
-    report.run(
-        ReportOptions(affinities=0, panels=0),
-        folder=run,
-        rounds=1,
-        labelled_rounds=2,
-        page=page,
-        runtime=Runtime(1),
-    )
-
-    with opened(page, tmp_path / "profile") as browser:
-        browser.run("document.querySelector('#grid').scrollIntoView()")
-        browser.wait_for("[...document.querySelectorAll('#grid img')].some((i) => i.naturalWidth)")
-        open_image(browser, 1)
-        browser.wait_for("document.querySelector('#photo').naturalWidth > 0")
-        assert browser.errors == []
-    assert len(list((page.parent / "pictures").glob("*-photo.jpg"))) == TRAIN + VAL
-
-
-def test_filters_and_orders_choose_what_is_listed(browser):
-    assert len(texts(browser, "#grid li")) == TRAIN + VAL
-
-    browser.choose("#filters [name=split]", "val")
-    assert browser.run("document.querySelector('#filters [name=count]').value") == f"{VAL} images"
-
-    browser.choose("#filters [name=split]", "train")
-    browser.choose("#filters [name=class]", "0")
-    name = browser.run("document.querySelector('#filters [name=class]').selectedOptions[0].text")
-    kept = texts(browser, "#grid li strong")
-    assert 0 < len(kept) < TRAIN
-    assert all(name in shown.split(", ") for shown in kept)
-
-
-@pytest.mark.parametrize(
-    ("order", "figure", "sign"),
-    [("best", "iou", -1), ("worst", "iou", 1), ("ignored", "ignored", -1)],
-)
-def test_the_list_is_ordered_by_a_figure(browser, order, figure, sign):
-    browser.choose("#filters [name=split]", "train")
-    browser.choose("#filters [name=order]", order)
-
-    listed = browser.run(
-        "(() => { const { images } = JSON.parse(document.querySelector('#gallery').textContent);"
-        "return [...document.querySelectorAll('#grid button')].map((b) =>"
-        f"images.find((i) => b.ariaLabel.startsWith(`Image ${{i.id}},`)).{figure}); }})()"
-    )
-    assert len(set(listed)) > 1
-    assert listed == sorted(listed, key=lambda value: sign * value)
 
 
 def test_the_slider_walks_through_the_steps_of_the_method(browser):
@@ -311,32 +180,6 @@ def test_images_without_an_affinity_have_none_to_ask_for(browser):
     open_image(browser, asked.index(False) + 1)
 
     assert browser.run("document.querySelector('#affinity').disabled")
-
-
-def test_a_phone_shows_the_page_without_scrolling_sideways(page, tmp_path):
-    with opened(page, tmp_path / "profile", width=390, height=844) as browser:
-        assert browser.run("document.documentElement.scrollWidth") == 390
-        open_image(browser, 1)
-        assert browser.run("document.querySelector('#viewer').scrollWidth") <= 390
-        assert browser.run("document.querySelector('#stage').clientHeight") > 300
-
-
-def test_dark_mode_is_dark(page, tmp_path):
-    with opened(page, tmp_path / "profile", dark=True) as browser:
-        color = browser.run("getComputedStyle(document.body).backgroundColor")
-        assert color == "rgb(22, 24, 28)"
-
-
-def test_every_control_has_a_name(browser):
-    open_image(browser, 1)
-
-    nameless = browser.run(
-        "[...document.querySelectorAll('button, input, select, img, a')].filter((e) =>"
-        "!(e.ariaLabel || e.labels?.length || e.textContent.trim() || e.hasAttribute('alt')"
-        " || e.querySelector('img[alt]')))"
-        ".map((e) => e.outerHTML)"
-    )
-    assert nameless == []
 
 
 def test_keys_go_on_where_the_control_that_had_the_focus_is_gone(browser):
