@@ -109,7 +109,7 @@ class Imported:
         kind: "network" or "classifier".
         num_classes: C, foreground classes.
         state: our tensor names -> tensors.
-        idle: the file's tensors that take no part in the published network, left out.
+        idle: what of the file takes no part in the published network, left out.
     """
 
     origin: str
@@ -155,6 +155,9 @@ def recognise(state: Mapping[str, Tensor]) -> Imported:
     is_network = "cross_att.0.weight" in theirs
     has_pcm = "f9.weight" in theirs
     renamed, idle, unknown = {}, [], []
+    if has_pcm:  # SEAM's outputs begin with the background's, which its method replaces
+        theirs["fc8.weight"] = theirs["fc8.weight"][1:].contiguous()
+        idle.append("fc8.weight[0], the background's output")
     for name, value in theirs.items():
         module, _, parameter = name.rpartition(".")
         if module in NAMES:

@@ -103,8 +103,9 @@ SCHEDULE = {
     "batch_size": 4, "accumulate": 1, "learning_rate": 1e-3, "poly_power": 0.9, "crop_size": 321,
     "head_rate_factor": 10, "momentum": 0.9, "weight_decay": 1e-5, "min_scale": 1, "max_scale": 1,
     "scale_per_batch": False, "flip": True, "color_jitter": 0.3, "clip_gradient": 0, "ema_decay": 0,
+    "precision": "32-true",
 }  # fmt: skip
-# What the paper states; of the optimiser, the constants that its reference code names.
+# What the paper states; what it leaves open of the optimiser is as its reference code has it.
 PAPER = {
     "rounds": 5,
     "model": {

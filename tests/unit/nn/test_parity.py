@@ -164,6 +164,21 @@ def test_a_psa_classifier_is_imported_as_a_classifier(tmp_path):
     assert torch.equal(start.body.stem.weight, state["conv1a.weight"])
 
 
+def test_the_background_that_seam_begins_with_is_left_out(tmp_path):
+    state = published_classifier()
+    state.conv("fc8", 4096, 1 + len(CLASSES), 1)
+    for layer, inputs, outputs in (("f8_3", 512, 64), ("f8_4", 1024, 128), ("f9", 195, 192)):
+        state.conv(layer, inputs, outputs, 1)
+    torch.save(dict(state), tmp_path / "seam.pth")
+
+    told = import_weights(tmp_path / "seam.pth", tmp_path / "c.safetensors")
+
+    classifier, _ = load_classifier(tmp_path / "c.safetensors", CLASSES)
+    assert "SEAM's classifier, 20 classes" in told
+    assert "fc8.weight[0], the background's output, f8_3.weight" in told
+    assert torch.equal(classifier.classification.classifier.weight, state["fc8.weight"][1:])
+
+
 def test_missing_and_unknown_tensors_are_listed(tmp_path):
     state = published_classifier()
     del state["b4_3.conv_branch2a.weight"]
