@@ -10,6 +10,7 @@ from multiprocessing import parent_process
 from types import FrameType
 
 from auxseg.runtime import bind_opencv
+from auxseg.signals import keep
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAUNCHER = "AUXSEG_LAUNCHER"  # told to the processes that this one starts
@@ -36,10 +37,11 @@ class Stopped(BaseException):
 
 
 def stop_on_signals() -> None:
-    """Let both signals raise `Stopped` wherever the program is."""
+    """Let both signals raise `Stopped` wherever the program is, or after `undisturbed` work."""
 
     def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped(number)
+        if not keep(number):
+            raise Stopped(number)
 
     for number in _SIGNALS:
         signal.signal(number, stop)

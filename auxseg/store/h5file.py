@@ -8,12 +8,14 @@ from typing import Any
 
 import h5py
 
+from auxseg.signals import undisturbed
+
 _VERSIONS = ("v110", "v110")  # the first with checksums, and a third of the overhead of older ones
 
 
 @contextlib.contextmanager
 def create_h5(path: Path) -> Iterator[h5py.File]:
-    """A new HDF5 file, closed at the end.
+    """A new HDF5 file, closed at the end; signals are heard after that, or by `let_signals_in`.
 
     The HDF5 library prints, and may crash, where it cannot write what it holds. It therefore never
     learns of a failed write; the first one is raised once the file is closed.
@@ -21,7 +23,7 @@ def create_h5(path: Path) -> Iterator[h5py.File]:
     Raises:
         OSError: as the system gave it.
     """
-    with _PatientFile(path, "w+") as stream:
+    with undisturbed(), _PatientFile(path, "w+") as stream:
         try:
             with h5py.File(stream, "w", libver=_VERSIONS) as file:
                 yield file

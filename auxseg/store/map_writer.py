@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from auxseg.errors import UserError
+from auxseg.signals import let_signals_in, undisturbed
 from auxseg.store.artifact import (
     Header,
     new_artifact,
@@ -122,6 +123,7 @@ class MapWriter:
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
                     for key in source[GROUP]:
                         digests[key] = copy_map(source[GROUP], key, maps)
+                        let_signals_in()
 
     def remove_parts(self) -> None:
         """Remove the parts, and of all images those that shards of an earlier run left."""
@@ -164,13 +166,14 @@ class MapWriter:
         number = int(files[-1].stem) + 1 if files else 0
         temporary = self._parts / f"{number:05d}.h5.tmp"
         final = self._parts / f"{number:05d}.h5"
-        with writing(temporary, final), create_h5(temporary) as file:
-            write_attributes(file.attrs, {FINGERPRINT: self.header.fingerprint()})
-            maps = file.create_group(GROUP)
-            for image_id, (array, attributes) in self._pending.items():
-                write_map(maps, key_of(image_id), array, attributes)
-        self._done |= self._pending.keys()
-        self._pending = {}
+        with undisturbed():  # stopped between its name and the end, a part would be written twice
+            with writing(temporary, final), create_h5(temporary) as file:
+                write_attributes(file.attrs, {FINGERPRINT: self.header.fingerprint()})
+                maps = file.create_group(GROUP)
+                for image_id, (array, attributes) in self._pending.items():
+                    write_map(maps, key_of(image_id), array, attributes)
+            self._done |= self._pending.keys()
+            self._pending = {}
 
 
 @contextlib.contextmanager

@@ -41,7 +41,12 @@ def read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def copy_map(source: h5py.Group, key: str, maps: h5py.Group) -> str:
-    """Copy a map as it lies on disk, compressed; its digest comes back."""
+    """Copy a map as it lies on disk, compressed; its digest comes back.
+
+    Raises:
+        OSError, ValueError, ...: it is damaged.
+    """
+    read_map(source[key], key)
     source.copy(key, maps)
     return str(read_attributes(maps[key].attrs)[_DIGEST])
 

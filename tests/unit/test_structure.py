@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "auxseg"
 MAY_IMPORT = {
-    "store": {"store", "errors"},
+    "store": {"store", "errors", "signals"},
     "ops": {"ops", "datasets.record"},
     "nn": {"nn", "errors", "ops.kernels", "store", "description"},  # the last two for weights
     "config": {"config", "errors"},
