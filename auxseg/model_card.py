@@ -30,7 +30,7 @@ _TOLD_BY = {
     "CAMs": {"seed", "cam"},
     "Saliency": {"index", "saliency", "seed"},
     "Initial weights": {"classify"},
-    "True masks": {"index", "train", "masks"},
+    "True masks": {"index", "train", "masks", "seed", "cam"},
 }
 
 
@@ -143,6 +143,7 @@ def _supervision(run: Path, description: Mapping[str, Any]) -> dict[str, str]:
         needed["True masks"], masks = set(), max(masks, 1)
     if "seed" in origins and origins["seed"].options.get("labels") is not None:
         needed["CAMs"] = set()  # first labels from files need none
+        needed["True masks"] = needed["True masks"] - {"cam"}
     untold = [what for what, stages in needed.items() if not stages <= known]
     return {**dict(supervision(origins, masks)), **dict.fromkeys(untold, _UNTOLD)}
 

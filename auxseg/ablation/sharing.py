@@ -29,8 +29,12 @@ def maker(config: Config, artifact: Artifact, name: str, seed: int, round_number
 def _earlier(config: Config, name: str, seed: int) -> Iterator[tuple[str, Config]]:
     if seed == config.random_seed:
         yield "", config
-    if name in config.ablation.changes:
-        yield UNCHANGED, variant_config(config, UNCHANGED, seed)
+    if name not in config.ablation.changes:
+        return
+    for other in (UNCHANGED, *config.ablation.changes):
+        if other == name:
+            return
+        yield other, variant_config(config, other, seed)
 
 
 def _alike(one: Config, other: Config, artifact: Artifact, number: int) -> bool:

@@ -13,13 +13,22 @@ class AffinityMap:
     """Rows of an affinity.
 
     Attributes:
-        queries: (rows, columns) of the positions that can be asked for.
-        keys: (rows, columns) of the positions that answer.
+        grid: (rows, columns) of all positions.
+        queries: (rows, columns) of the positions that can be asked for: each `step`-th from `first`.
+        first: (row, column) of the first query.
+        step: positions from one query to the next.
+        keys: (rows, columns) of what answers: blocks of `pool` x `pool` positions, the last of
+            which may reach beyond the grid.
+        pool: positions.
         values: (queries, keys) uint8; of each query the strongest key is 255.
     """
 
+    grid: tuple[int, int]
     queries: tuple[int, int]
+    first: tuple[int, int]
+    step: int
     keys: tuple[int, int]
+    pool: int
     values: np.ndarray
 
 
@@ -43,7 +52,11 @@ def coarse_affinity(affinity: np.ndarray, grid: tuple[int, int]) -> AffinityMap:
     strongest = means.max(axis=(1, 2), keepdims=True).clip(1e-12)
     values = np.rint(255 * means / strongest).astype(np.uint8)
     return AffinityMap(
-        (queries.shape[0], queries.shape[1]),
-        (means.shape[1], means.shape[2]),
-        values.reshape(len(asked), -1),
+        grid=grid,
+        queries=(queries.shape[0], queries.shape[1]),
+        first=(top, left),
+        step=step,
+        keys=(means.shape[1], means.shape[2]),
+        pool=pool,
+        values=values.reshape(len(asked), -1),
     )

@@ -21,6 +21,8 @@
 
   const filters = find("#filters").elements;
   const grid = find("#grid");
+  const more = find("#more");
+  const AT_ONCE = 240; // so many more thumbnails a time: thousands take a browser seconds
   let listed = [];
 
   const choices = (select, values) =>
@@ -42,7 +44,7 @@
       ? image.layers[resultOf(image)]
       : image.layers.find((layer) => layer.title === filters.overlay.value);
     const pictures = [image.photo, over?.source].filter(Boolean)
-      .map((src) => make("img", { src, alt: "", loading: "lazy" }));
+      .map((src) => make("img", { loading: "lazy", alt: "", src })); // lazy only if said before src
     const button = make("button", { type: "button", onclick: () => open(number) },
       make("span", { className: "thumb" }, ...pictures),
       make("span", { className: "caption" },
@@ -59,7 +61,18 @@
     const order = orders[filters.order.value];
     listed = order ? [...kept].sort(order) : kept;
     filters.count.value = `${listed.length} image${listed.length === 1 ? "" : "s"}`;
-    grid.replaceChildren(...listed.map(thumbnail));
+    grid.replaceChildren();
+    showMore();
+  }
+
+  function showMore() {
+    const shown = grid.children.length;
+    const next = listed.slice(shown, shown + AT_ONCE);
+    grid.append(...next.map((image, place) => thumbnail(image, shown + place)));
+    const left = listed.length - shown - next.length;
+    more.hidden = !left;
+    more.textContent = `Show ${Math.min(left, AT_ONCE)} more`;
+    return grid.children[shown];
   }
 
   // The viewer of one image ------------------------------------------------------------------------
@@ -197,6 +210,12 @@
     return decoded.get(affinity);
   }
 
+  // The query whose position is nearest to a place, which is a share of the picture's side.
+  function nearest({ grid, queries, first, step }, axis, share) {
+    const query = Math.round((share * grid[axis] - 0.5 - first[axis]) / step);
+    return Math.min(Math.max(query, 0), queries[axis] - 1);
+  }
+
   async function drawAffinity() {
     const { affinity } = current();
     const { point } = state;
@@ -210,10 +229,8 @@
         `${percent(point.y)} from the top: the brighter, the more.`
       : "Click into the picture: which positions the network averages with that one.";
     if (!isOn) return;
-    const [queryRows, queryColumns] = affinity.queries;
     const [rows, columns] = affinity.keys;
-    const query = Math.min(Math.floor(point.y * queryRows), queryRows - 1) * queryColumns +
-      Math.min(Math.floor(point.x * queryColumns), queryColumns - 1);
+    const query = nearest(affinity, 0, point.y) * affinity.queries[1] + nearest(affinity, 1, point.x);
     const values = await rowsOf(affinity);
     if (state.point !== point) return;
     Object.assign(heat, { width: columns, height: rows });
@@ -223,6 +240,10 @@
       pixels.data.set([255, 210 * (value / 255), 0, 0.85 * value], 4 * key);
     }
     heat.getContext("2d").putImageData(pixels, 0, 0);
+    // The last row and column of keys may reach beyond the picture.
+    const [high, wide] = affinity.keys.map((count, axis) => count * affinity.pool / affinity.grid[axis]);
+    Object.assign(heat.style, { width: `${100 * wide}%`, height: `${100 * high}%` });
+    heat.style.clipPath = `inset(0 ${100 - 100 / wide}% ${100 - 100 / high}% 0)`;
     Object.assign(find("#point").style, { left: `${100 * point.x}%`, top: `${100 * point.y}%` });
     find("#point").style.transform = `scale(${1 / state.zoom})`;
   }
@@ -307,14 +328,15 @@
     if (target.matches("button, input") && key === " ") return;
     const move = event.shiftKey && state.point && moves[event.key];
     if (move) {
-      const [rows, columns] = current().affinity.queries;
-      ask(state.point.x + move[0] / columns, state.point.y + move[1] / rows);
+      const { grid: [rows, columns], step } = current().affinity;
+      ask(state.point.x + move[0] * step / columns, state.point.y + move[1] * step / rows);
     } else if (keys[event.key]) keys[event.key]();
     else return;
     event.preventDefault();
   });
   addEventListener("resize", () => { if (viewer.open) { fit(); draw(); } });
   find("#filters").addEventListener("input", list);
+  more.addEventListener("click", () => showMore().querySelector("button").focus());
   find("#filters").addEventListener("submit", (event) => event.preventDefault());
   list();
 })();

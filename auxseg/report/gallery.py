@@ -159,10 +159,9 @@ def _affinity(affinity: AffinityMap | None) -> dict[str, Any] | None:
     """Always part of the page: a browser reads no pixels of other files."""
     if affinity is None:
         return None
-    return {
-        "queries": affinity.queries,
-        "keys": affinity.keys,
-        "source": data_url(grey_png(affinity.values), ".png"),
+    source = data_url(grey_png(affinity.values), ".png")
+    return {name: value for name, value in vars(affinity).items() if name != "values"} | {
+        "source": source
     }
 
 

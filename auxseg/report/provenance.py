@@ -32,6 +32,7 @@ class Origin:
 
 
 _UNSEEN = "no training here saw a pixel of them."
+_UNKNOWN_USE = "whether the files that this run began with were made from them is not known here."
 _UNKNOWN_TEACHER = "what taught the method that made them is not known here."
 
 
@@ -128,8 +129,8 @@ def _masks(options: Mapping[str, Mapping[str, Any]], masks: int) -> str:
         return "None in this data set."
     if options.get("train", {}).get("labels") == "masks":
         return "Trained on: this run is a ceiling to compare with, not weakly supervised."
+    given = options.get("seed", {}).get("labels") or options.get("cam", {}).get("maps")
+    seen = _UNKNOWN_USE if given else _UNSEEN
     if options.get("index", {}).get("voc", {}).get("labels") == "masks":
-        return (
-            "Read for the image labels and for the figures; no training here saw a pixel of them."
-        )
-    return "Read for the figures on this page only; no training here saw a pixel of them."
+        return f"Read for the image labels and for the figures; {seen}"
+    return f"Read for the figures on this page only; {seen}"

@@ -4,8 +4,9 @@ Reads:  index.h5, masks.h5, and what is to be scored of labels, saliency and pre
 Writes: round{r}/metrics.csv, a row a figure with its split, scales, flip, CRF and number of
         images, and round{r}/per_class.csv. Both have no rows where the data set has no masks.
 
-Recall and IoU are means over background and the classes that occur, precision over those that are
-labelled somewhere. A pixel that pseudo labels ignore counts as missed in recall and IoU.
+Of background and classes, recall is a mean over those that occur, precision over those that are
+labelled somewhere, IoU over either: 0 where a class is found and never there. A pixel that pseudo
+labels ignore counts as missed in recall and IoU.
 """
 
 import json

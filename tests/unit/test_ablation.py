@@ -192,6 +192,17 @@ def test_what_a_change_leaves_alone_is_not_made_again():
     assert makers("predictions", "crf", 1) == ["crf", "crf"]
 
 
+def test_what_two_changes_have_in_common_is_made_once():
+    config = with_changes(
+        ema={"train": {"ema_decay": 0.9}},
+        plain={"train": {"ema_decay": 0.9}, "predict": {"use_crf": False}},
+    )
+
+    assert maker(config, "weights", "plain", seed=0, round_number=1) == "ema"
+    assert maker(config, "labels", "plain", seed=1, round_number=1) == "ema"
+    assert maker(config, "predictions", "plain", seed=0, round_number=1) == "plain"
+
+
 def test_changes_are_compared_in_every_round_and_the_page_shows_the_last(tmp_path):
     for name, lift in (("unchanged", 0.0), ("ema", 0.1)):
         for seed, miou in ((0, 0.4), (1, 0.5)):

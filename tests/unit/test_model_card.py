@@ -61,8 +61,8 @@ def test_a_card_needs_nothing_of_a_run_that_tells_nothing_of_its_making(run):
         ("index.h5", EVERYTHING),
         ("saliency.h5", {"Saliency"}),
         ("masks.h5", {"True masks"}),
-        ("cam.h5", {"CAMs"}),
-        ("round0/labels.h5", {"First labels", "CAMs", "Saliency"}),
+        ("cam.h5", {"CAMs", "True masks"}),
+        ("round0/labels.h5", {"First labels", "CAMs", "Saliency", "True masks"}),
         ("classifier/weights.safetensors", {"Initial weights"}),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "auxseg"
 MAY_IMPORT = {
+    "ablation": {"ablation", "config", "errors", "report"},
     "store": {"store", "errors", "signals"},
     "ops": {"ops", "datasets.record"},
     "nn": {"nn", "errors", "ops.kernels", "store", "description"},  # the last two for weights
@@ -60,6 +61,12 @@ def test_a_room_imports_what_lies_below_it_alone(room):
 
     assert files
     assert not upward
+
+
+def test_every_room_but_the_stages_says_what_it_may_import():
+    rooms = {folder.parent.name for folder in PACKAGE.glob("*/__init__.py")}
+
+    assert rooms == {*MAY_IMPORT, "stages"}
 
 
 def test_nothing_but_the_command_line_imports_stages():

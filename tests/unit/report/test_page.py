@@ -197,6 +197,8 @@ def test_supervision_names_labels_and_cams_of_other_methods_as_of_unknown_origin
 
     assert labels["First labels"].startswith("Files in theirs: what taught the method")
     assert cams["CAMs"].startswith("Files in clip: what taught the method")
+    for sentences in (labels, cams):
+        assert sentences["True masks"].endswith("were made from them is not known here.")
 
 
 def test_the_saliency_of_generated_scenes_is_said_to_come_from_true_outlines():

@@ -207,8 +207,20 @@ def test_a_moving_average_of_the_weights_is_kept_and_survives_an_interruption(ph
 
 def test_a_finished_training_is_not_trained_again(photos, tmp_path):
     first = train(photos, tmp_path, epochs=1)
+    again, options = network(), ClassifyOptions(epochs=1, batch_size=4, crop_size=32)
 
-    again = train(photos, tmp_path, epochs=1, stop_after=0)
+    def step(*_):
+        raise AssertionError("a step was taken")
+
+    fit(
+        again,
+        CropDataset(photos, options, 0),
+        step,
+        options,
+        fingerprint="x",
+        paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
+        runtime=Runtime(1),
+    )
 
     assert equal(first, again)
 
