@@ -32,6 +32,10 @@ wildcard_constraints:
     shards=r"[1-9]\d*",
 
 
+onstart:
+    check_inputs(workflow.dag.needrun_jobs())
+
+
 localrules:
     all,
     train,

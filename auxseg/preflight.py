@@ -1,9 +1,20 @@
 """What a configuration names or needs and is not there: told before anything runs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from auxseg.config import Config
+from auxseg.errors import UserError, listing
+
+_PHOTOGRAPHS = frozenset({"saliency", "classify", "cam", "train", "refine", "predict"})
+_READERS = {
+    "index": frozenset({"index", "masks"}),
+    "saliency": frozenset({"saliency"}),
+    "model": frozenset({"classify"}),
+    "cam": frozenset({"cam"}),
+    "seed": frozenset({"seed"}),
+}
+"""Section -> the stages that read what it names."""
 
 
 def absent(config: Config) -> list[str]:
@@ -13,6 +24,25 @@ def absent(config: Config) -> list[str]:
     """
     told = [f"{key}: {place} is not there" for key, place in _named(config) if not place.exists()]
     return told + _without_saliency(config)
+
+
+def lacking(config: Config, stages: Collection[str]) -> UserError | None:
+    """That what these stages read is not there, or None.
+
+    Args:
+        config: of the run.
+        stages: that are about to run. Snakemake removes a stage's earlier results before it, so
+            that a slip would cost them.
+    """
+    faults = []
+    for told in absent(config):
+        section = told.partition(".")[0]
+        readers = _READERS[section]
+        if section == "index" and not config.index.pack:
+            readers |= _PHOTOGRAPHS
+        if readers & set(stages):
+            faults.append(told)
+    return listing(faults, "the run cannot start, and nothing was changed") if faults else None
 
 
 def _without_saliency(config: Config) -> list[str]:

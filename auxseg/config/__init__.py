@@ -28,6 +28,7 @@ from auxseg.config.parse import (
     merged,
     parse_config,
     parse_stage_options,
+    refuse_repeated_keys,
     schema,
     to_json,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "merged",
     "parse_config",
     "parse_stage_options",
+    "refuse_repeated_keys",
     "schema",
     "stage_options",
     "to_json",

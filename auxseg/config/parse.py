@@ -76,9 +76,33 @@ def parse_stage_options(stage: str, text: str) -> Section:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise listing([str(error).replace("\n", " ")], f"{source} is not YAML") from None
+    refuse_repeated_keys(text, source)
     if not isinstance(values, dict):
         raise listing([f"got {text!r}"], f"{source} must be a mapping such as '{{key: value}}'")
     return _parse(STAGE_OPTIONS[stage], values, source)
+
+
+def refuse_repeated_keys(text: str, source: str) -> None:
+    """Refuse YAML that says a key twice, of which its readers would keep the last alone.
+
+    Raises:
+        UserError: with every such key's path and lines.
+    """
+    faults: list[str] = []
+
+    def look(node: yaml.Node | None, path: str) -> None:
+        first: dict[str, yaml.Node] = {}
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = f"{path}{key.value}"
+            if name in first:
+                lines = [found.start_mark.line + 1 for found in (first[name], key)]
+                faults.append(f"{name}: stands in lines {lines[0]} and {lines[1]}; make them one")
+            first.setdefault(name, key)
+            look(value, f"{name}.")
+
+    look(yaml.compose(text, Loader=yaml.SafeLoader), "")
+    if faults:
+        raise listing(faults, f"{source} is not valid")
 
 
 def to_json(options: BaseModel) -> str:

@@ -134,6 +134,16 @@ class Config(Section):
             )
         return self
 
+    @field_validator("run", mode="before")
+    @classmethod
+    def _run_keeps_its_spelling(cls, run: Any) -> Any:
+        if not isinstance(run, (str, int)) or isinstance(run, bool):
+            raise ValueError(
+                f"YAML reads it as {run!r}, and its spelling is lost (1.10 becomes 1.1); let the "
+                f"name begin with a letter"
+            )
+        return run
+
     @field_validator("run")
     @classmethod
     def _run_is_a_folder_name(cls, run: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.config import IndexOptions
+from auxseg.datasets.folders import walk
 
 
 def label_files(options: IndexOptions) -> list[Path]:
@@ -34,10 +35,9 @@ def folder_digest(folders: Iterable[Path]) -> str:
     """
     digest = hashlib.sha256()
     for folder in folders:
-        for place, inner, names in os.walk(folder):
-            inner.sort()
-            for name in sorted(names):
-                path = Path(place) / name
+        for place, _, names in walk(folder):
+            for name in names:
+                path = place / name
                 try:
                     size = path.stat().st_size
                 except OSError:  # a link that leads nowhere

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from auxseg.datasets.folders import walk
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -86,13 +88,16 @@ def composed(text: str) -> str:
 
 def picture_files(folder: Path) -> list[Path]:
     """Every picture below a folder, sorted; what is hidden, or in a hidden folder, is none."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not path.is_dir()
-    ]
+    return [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; hidden ones, and those in hidden folders, left out."""
+    files: list[Path] = []
+    for place, inner, names in walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        files += [place / name for name in names if not name.startswith(".")]
+    return sorted(files)
 
 
 def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:

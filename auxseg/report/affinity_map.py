@@ -14,7 +14,7 @@ class AffinityMap:
 
     Attributes:
         grid: (rows, columns) of all positions.
-        queries: (rows, columns) of the positions that can be asked for: each `step`-th from `first`.
+        queries: (rows, columns) of those that can be asked for: every `step`-th from `first` on.
         first: (row, column) of the first query.
         step: positions from one query to the next.
         keys: (rows, columns) of what answers: blocks of `pool` x `pool` positions, the last of

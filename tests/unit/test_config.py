@@ -1,5 +1,6 @@
 """The typed configuration: what it refuses, in which words, and what each stage gets of it."""
 
+import datetime
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from auxseg.config import (
     Config,
     parse_config,
     parse_stage_options,
+    refuse_repeated_keys,
     stage_options,
     to_json,
 )
@@ -114,6 +116,28 @@ def test_values_given_as_text_mean_the_same():
         "saliency": {"maps": "null"},
     }
     assert parse_config(text) == Config()
+
+
+def test_a_key_that_stands_twice_is_refused():
+    text = (
+        "train: {epochs: 2}\nindex:\n  voc: {root: a}\n  voc: {root: b}\ntrain: {batch_size: 4}\n"
+    )
+
+    with pytest.raises(UserError) as raised:
+        refuse_repeated_keys(text, "mine.yaml")
+
+    assert str(raised.value) == (
+        "mine.yaml is not valid: 2 faults\n"
+        "  - index.voc: stands in lines 3 and 4; make them one\n"
+        "  - train: stands in lines 1 and 5; make them one"
+    )
+    with pytest.raises(UserError, match="--options is not valid"):
+        parse_stage_options("train", "{epochs: 2, epochs: 3}")
+
+
+@pytest.mark.parametrize("run", [1.1, datetime.date(2026, 1, 2), True, None, ["a"]])
+def test_a_run_whose_spelling_yaml_loses_is_refused(run):
+    assert "let the name begin with a letter" in fault_of({"run": run})
 
 
 def test_a_run_named_by_a_number_is_a_name():

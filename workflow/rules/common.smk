@@ -6,22 +6,31 @@ import sys
 from pathlib import Path
 
 from auxseg.ablation import changes_of, compared, maker, rounds_of, seeds_of, variant_config
-from auxseg.config import parse_config, stage_options, to_json
+from auxseg.config import parse_config, refuse_repeated_keys, stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
 from auxseg.errors import UserError
-from auxseg.preflight import absent
+from auxseg.preflight import absent, lacking
 from snakemake.exceptions import WorkflowError
 
 
 def checked_config():
     """The typed configuration; a faulty one ends Snakemake before anything runs."""
     try:
+        for file in workflow.configfiles:
+            refuse_repeated_keys(Path(file).read_text(encoding="utf-8"), str(file))
         parsed = parse_config(config)
         changes_of(parsed)
         return parsed
     except UserError as error:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def check_inputs(jobs):
+    """End Snakemake where what jobs are to read is not there: it would first remove their outputs."""
+    commands = [job.rule.shellcmd.split() for job in jobs if job.rule.shellcmd]
+    if (fault := lacking(CONFIG, {words[1] for words in commands})) is not None:
+        raise WorkflowError(str(fault))
 
 
 CONFIG = checked_config()

@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from PIL import Image
 
+from auxseg.datasets.files import folder_digest
 from tests.unit.datasets.own_photographs import add_photo, faults_of, load, write_table
 
 
@@ -81,6 +82,21 @@ def test_subfolders_are_part_of_the_name(my_photos):
     assert data.faults == ()
     assert data.records[3].id == "zoo/tom"
     assert data.records[3].mask()[0, 0] == 7
+
+
+def test_linked_folders_are_looked_into_and_those_that_lead_back_are_not(my_photos, tmp_path):
+    shutil.rmtree(my_photos / "masks")
+    (my_photos / "images").rename(tmp_path / "elsewhere")
+    (my_photos / "images").mkdir()
+    (my_photos / "images/shelf").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(my_photos / "images")
+    (tmp_path / "elsewhere/up").symlink_to(tmp_path)
+    write_table(my_photos, "shelf/tom,cat,train", "shelf/rex,dog,train", "shelf/both,cat dog,train")
+
+    assert faults_of(my_photos) == []
+    before = folder_digest([my_photos / "images"])
+    add_photo(my_photos, "../../elsewhere/new.jpg")
+    assert folder_digest([my_photos / "images"]) != before
 
 
 def test_names_with_blanks_and_foreign_letters_and_a_byte_order_mark_work(my_photos):
