@@ -50,6 +50,7 @@ def export_network(weights: Path, target: Path) -> str:
         if target.suffix == ".onnx":
             write_onnx(program, temporary, {CARD: json.dumps(card)})
         else:
+            temporary.touch()  # torch has an error of its own where this fails
             torch.export.save(program, temporary, extra_files={f"{CARD}.json": json.dumps(card)})
         try:
             difference = largest_difference(network, temporary)

@@ -47,9 +47,10 @@ def export_pictures(path: Path, folder: Path, variant: str | None = None) -> str
         targets = {image_id: _target(path, folder, image_id) for image_id in ids}
         theirs = [t for t in targets.values() if t.exists() and not _is_export(t)]
         if theirs:
+            more = f", as are {len(theirs) - 1} more" if len(theirs) > 1 else ""
             raise UserError(
-                f"{theirs[0]}: is there already and no picture of an export, or changed since, as "
-                f"are {len(theirs) - 1} more; name another folder."
+                f"{theirs[0]}: is there already and no picture of an export, or changed since"
+                f"{more}; name another folder."
             )
         for image_id in progress(ids, "export", len(ids)):
             values = maps.read(image_id)

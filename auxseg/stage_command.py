@@ -7,7 +7,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from auxseg.config import STAGE_OPTIONS, parse_stage_options
 from auxseg.config.keys import as_yaml, keys_of
+from auxseg.errors import UserError
 from auxseg.runtime import Runtime, bind_opencv
 from auxseg.store import Shard
 
@@ -46,6 +47,9 @@ _ARGUMENTS = {
     "labelled_rounds": "Sets of pseudo labels.",
     "page": "The page to write.",
 }
+
+
+_ARTIFACTS = {"index", "masks", "saliency", "cam", "labels", "refined_saliency", "predictions"}
 
 
 class _ShardType(click.ParamType):
@@ -108,7 +112,9 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
             raise click.UsageError("give --shard for a part, or --shards to join all, not both.")
         if "shard" in hints:
             paths["shard"] = shard or Shard(None, shards)
-        module.run(parse_stage_options(name, options), **paths)
+        parsed = parse_stage_options(name, options)
+        _refuse_mixed_up(paths)
+        module.run(parsed, **paths)
 
     documentation = inspect.getdoc(module) or ""
     return click.Command(
@@ -118,6 +124,22 @@ def stage_command(name: str, module: ModuleType) -> click.Command:
         help=documentation.replace("\n\n", "\n\n\b\n"),
         epilog="\b\n" + "\n".join([_OPTIONS_HEADING, *option_lines(STAGE_OPTIONS[name])]),
     )
+
+
+def _refuse_mixed_up(arguments: Mapping[str, Any]) -> None:
+    """Refuse a file that two arguments name, and an artifact that is named like another file.
+
+    A stage replaces what it writes, and would be told to replace what it reads, or a user's own.
+    """
+    first: dict[Path, str] = {}
+    for name, path in arguments.items():
+        if not isinstance(path, Path):
+            continue
+        flag = "--" + name.replace("_", "-")
+        if (other := first.setdefault(path.resolve(), flag)) != flag:
+            raise UserError(f"{other} and {flag}: both are {path}; name two files.")
+        if name in _ARTIFACTS and path.suffix != ".h5":
+            raise UserError(f"{flag}: {path}: name a file that ends in .h5.")
 
 
 def option_lines(model: type[BaseModel]) -> Iterator[str]:

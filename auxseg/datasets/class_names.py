@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 BARS = re.compile(r"\s*[;|]\s*")
 _COMMAS = re.compile(r"\s*,\s*")
-_BLANKS = re.compile(r"\s+")
+BLANKS = re.compile(r"\s+")
 
 
 def separator_of(cells: Iterable[str]) -> re.Pattern[str]:
@@ -14,7 +14,7 @@ def separator_of(cells: Iterable[str]) -> re.Pattern[str]:
     for separator in (BARS, _COMMAS):
         if any(separator.search(cell) for cell in cells):
             return separator
-    return _BLANKS
+    return BLANKS
 
 
 def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
@@ -24,7 +24,7 @@ def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
 
 def cell_of(names: Sequence[str]) -> str:
     """The cell that is read as these names, whatever the table's other cells hold."""
-    torn = len(names) == 1 and (_BLANKS.search(names[0]) or _COMMAS.search(names[0]))
+    torn = len(names) == 1 and (BLANKS.search(names[0]) or _COMMAS.search(names[0]))
     return ";".join(names) + (";" if torn else "")
 
 

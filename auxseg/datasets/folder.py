@@ -10,13 +10,20 @@ image's name without its extension.
 
 import re
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from auxseg.config import FolderOptions
 from auxseg.datasets.class_names import BARS, alike, names_in, separator_of
 from auxseg.datasets.palette import voc_palette
-from auxseg.datasets.photographs import find, not_found, photographs, png_beside, strays
+from auxseg.datasets.photographs import (
+    by_file_name,
+    find,
+    not_found,
+    photographs,
+    png_beside,
+    strays,
+)
 from auxseg.datasets.record import Dataset, Record
 from auxseg.datasets.tables import Row, read_csv, unknown_class
 from auxseg.errors import UserError
@@ -36,6 +43,11 @@ class _Reading:
     lines: dict[str, int] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    @cached_property
+    def near(self) -> dict[str, str]:
+        """Photographs by the names of their files, one of which a faulty row may mean."""
+        return by_file_name(self.photos)
 
     def fault(self, row: Row, sentence: str) -> None:
         self.faults.append(f"{self.options.table} line {row.line}: {sentence}")
@@ -107,7 +119,8 @@ def _read_row(reading: _Reading, row: Row) -> None:
     if not names and split == "train":
         reading.fault(row, f"{row.cells['image']!r} has no class; name one or remove the row.")
     if image_id is None:
-        reading.fault(row, not_found(reading.options.photographs, row.cells["image"]))
+        folder, name = reading.options.photographs, row.cells["image"]
+        reading.fault(row, not_found(folder, name, reading.near))
     elif image_id in reading.lines:
         reading.fault(
             row,

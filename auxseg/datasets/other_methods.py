@@ -37,6 +37,16 @@ def find_all(
     return {i: path for i, path in found.items() if path is not None}
 
 
+def check_folder(folder: Path, key: str) -> None:
+    """Refuse a folder of maps that is not there, before each image is said to have none.
+
+    Raises:
+        UserError: naming the key.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{key}: {folder}: no such folder; mend its name.")
+
+
 def picture_of(folder: Path, entry: Entry) -> Path | None:
     """The PNG or JPG that is named as the image, by its id or its file."""
     return _first_file(folder, entry, _PICTURES)

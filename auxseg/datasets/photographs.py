@@ -2,12 +2,18 @@
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from auxseg.datasets.folders import walk
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_UNREAD = (
+    *(".heic", ".heif", ".avif", ".gif", ".jxl", ".jp2", ".jfif", ".psd", ".svg"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+)
+"""Of pictures that are passed over."""
 
 
 def photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -41,11 +47,26 @@ def find(photos: Mapping[str, Path], name: str) -> str | None:
     return stem if same else None
 
 
-def not_found(folder: Path, name: str, entry: str = "row") -> str:
-    """What is wrong with an entry of a table, called `entry`, that names no photograph."""
+def by_file_name(photos: Mapping[str, Path]) -> dict[str, str]:
+    """A photograph's id by the name of its file, without folder and extension, in small letters."""
+    return {PurePosixPath(image_id).name.casefold(): image_id for image_id in photos}
+
+
+def not_found(folder: Path, name: str, near: Mapping[str, str], entry: str = "row") -> str:
+    """What is wrong with an entry of a table that names no photograph.
+
+    Args:
+        folder: of the photographs.
+        name: as the table has it.
+        near: photographs `by_file_name`, one of which may be meant.
+        entry: what the table calls an entry.
+    """
     there = os.path.isfile(folder / name)  # noqa: PTH113  Path.is_file fails for a name too long
     if there and Path(name).suffix.lower() not in SUFFIXES:
         return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
+    own = PurePosixPath(name).name.casefold()
+    if (meant := near.get(own) or near.get(own.rpartition(".")[0])) is not None:
+        return f"no photograph {name!r} in {folder}; if {meant!r} is meant, name it so."
     return f"no photograph {name!r} in {folder}; add it or remove the {entry}."
 
 
@@ -89,6 +110,12 @@ def composed(text: str) -> str:
 def picture_files(folder: Path) -> list[Path]:
     """Every picture below a folder, sorted; what is hidden, or in a hidden folder, is none."""
     return [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
+
+
+def unread(folder: Path) -> dict[str, int]:
+    """How many pictures below a folder are of formats that are not read, by extension."""
+    suffixes = (path.suffix.lower() for path in files_below(folder))
+    return dict(sorted(Counter(suffix for suffix in suffixes if suffix in _UNREAD).items()))
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from auxseg.datasets.class_names import BARS, names_in, separator_of
+from auxseg.datasets.class_names import BARS, BLANKS, names_in, separator_of
 from auxseg.datasets.tables import Row, header_of, read_csv
 from auxseg.errors import UserError, listing
 from auxseg.project.labelled import Labelled, Labels
 
-_VALUES = {"1": True, "true": True, "0": False, "false": False, "": False}
+_VALUES = {
+    **dict.fromkeys(("1", "1.0", "true", "yes"), True),
+    **dict.fromkeys(("0", "0.0", "false", "no", ""), False),
+}
 _HEADERS = (
     "'image,labels' (all names in a cell, separated by ';' or ','), 'image,label' (a row for each "
     "name) or 'image,CLASS,CLASS,...' (0 or 1 for each class), each with or without ',split'"
@@ -76,9 +79,11 @@ def _by_name(
     separator = BARS if column == "label" else separator_of(cells)
     faults = [f"{path} line 1: unknown column {name!r}; remove it." for name in unknown]
     labelled = [_labelled(path, row, names_in(row.cells[column], separator)) for row in rows]
+    has_several = any(len(row.classes) > 1 for row in labelled)
+    blanks = ", separated by blanks" if separator == BLANKS and has_several else ""
     return Labels(
         source=str(path),
-        format=f"class names in column '{column}'; rows of the same photograph add up",
+        format=f"class names in column '{column}'{blanks}; rows of the same photograph add up",
         rows=tuple(labelled),
         classes=frozenset(name for row in labelled for name in row.classes),
         faults=(*faults, *torn),
@@ -97,7 +102,7 @@ def _by_column(path: Path, rows: list[Row], header: dict[str, str], torn: list[s
                 f"a class has 0 or 1; mend it, or remove the column if it is no class."
             )
     if len(faults) == len(classes):
-        raise _unknown_format(path, list(header.values()))
+        raise UserError(f"{_unknown_format(path, list(header.values()))} As classes: {faults[0]}")
     labelled = [
         _labelled(path, row, [n for c, n in classes.items() if _VALUES.get(row.cells[c].lower())])
         for row in rows

@@ -54,7 +54,13 @@ def _refuse(asked: Request) -> None:
     for option, folder in folders.items():
         if folder is not None and not is_text(folder):
             raise UserError(f"{option}: {str(folder)!r} is not UTF-8; rename the folder.")
-    parse_config({"run": asked.run}, "--run")
+    try:
+        parse_config({"run": asked.run})
+    except UserError:
+        raise UserError(
+            f"{asked.run!r} cannot be a run's name, which holds letters, digits, '-', '_' and '.'; "
+            f"name one by --run NAME."
+        ) from None
     results = Path("results") / asked.run
     for path, other in ((asked.config, "PROJECT"), (asked.table, "PROJECT"), (results, "--run")):
         if path.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from auxseg.datasets.checks import Checked, check
 from auxseg.datasets.class_names import BARS, alike
 from auxseg.datasets.folder import SPLITS
-from auxseg.datasets.photographs import find, not_found, png_beside, strays
+from auxseg.datasets.photographs import by_file_name, find, not_found, png_beside, strays
 from auxseg.datasets.record import Dataset, Record, class_faults
 from auxseg.errors import UserError
 from auxseg.images import read_image, read_mask
@@ -72,13 +72,14 @@ def _gathered(
     """What all entries say, by id, and what is wrong with them."""
     known: dict[str, _Known] = {}
     faults = []
+    near = by_file_name(photos)
     for row in found.rows:
         image_id = find(photos, row.image)
         if row.split and row.split not in SPLITS:
             told = ", ".join(SPLITS)
             faults.append(f"{row.place}: unknown split {row.split!r}; it must be one of {told}.")
         if image_id is None:
-            faults.append(f"{row.place}: {not_found(images, row.image, found.entry)}")
+            faults.append(f"{row.place}: {not_found(images, row.image, near, found.entry)}")
         else:
             faults += _add(known.setdefault(image_id, _Known()), row)
     return known, faults

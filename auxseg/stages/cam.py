@@ -17,7 +17,7 @@ import numpy as np
 
 from auxseg.config import CamOptions, to_json
 from auxseg.datasets.index_file import Entry, Index, read_index
-from auxseg.datasets.other_methods import cam_of, find_all, read_cam
+from auxseg.datasets.other_methods import cam_of, check_folder, find_all, read_cam
 from auxseg.errors import UserError
 from auxseg.ops.cam import normalise_cam
 from auxseg.runtime import Runtime, progress
@@ -60,6 +60,7 @@ def run(
 
 
 def _from_files(folder: Path, table: Index) -> Callable[[Entry], np.ndarray]:
+    check_folder(folder, "cam.maps")
     files = find_all(table.split("train"), partial(cam_of, folder), "CAM", str(folder))
     return lambda entry: read_cam(files[entry.id], entry, table.classes)
 

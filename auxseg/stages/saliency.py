@@ -12,7 +12,7 @@ import numpy as np
 
 from auxseg.config import SaliencyOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
-from auxseg.datasets.other_methods import find_all, picture_of, read_matching_saliency
+from auxseg.datasets.other_methods import check_folder, find_all, picture_of, read_matching_saliency
 from auxseg.errors import UserError, reason_of
 from auxseg.ops.saliency import model_input, model_output, to_bytes
 from auxseg.runtime import progress
@@ -56,6 +56,7 @@ def _from_files(entries: list[Entry], folder: str | None) -> Callable[[Entry], n
         place = "the data set (saliency.maps is not set)"
         files = find_all(entries, lambda entry: entry.saliency, "saliency map", place)
     else:
+        check_folder(Path(folder), "saliency.maps")
         files = find_all(entries, partial(picture_of, Path(folder)), "saliency map", folder)
     return lambda entry: read_matching_saliency(files[entry.id], entry)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from auxseg.config import SeedOptions, to_json
 from auxseg.datasets.index_file import Entry, read_index
-from auxseg.datasets.other_methods import find_all, index_picture_of, read_labels
+from auxseg.datasets.other_methods import check_folder, find_all, index_picture_of, read_labels
 from auxseg.errors import UserError
 from auxseg.ops.fusion import fuse
 from auxseg.ops.saliency import from_bytes
@@ -57,6 +57,7 @@ def run(
 
 @contextmanager
 def _from_files(folder: Path, entries: list[Entry]) -> Iterator[LabelOf]:
+    check_folder(folder, "seed.labels")
     files = find_all(entries, partial(index_picture_of, folder), "pseudo label", str(folder))
     yield lambda entry: read_labels(files[entry.id], entry)
 

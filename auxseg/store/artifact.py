@@ -99,6 +99,8 @@ def reading(path: Path, fault: str = "not an HDF5 file, or a damaged one") -> It
         yield
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         if disk_fault(error) is not None:
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(path)  # HDF5 names none
             raise
         raise UserError(f"{path}: {fault}; delete the file and run its stage again.") from None
 
@@ -113,6 +115,8 @@ def open_artifact(path: Path) -> tuple[h5py.File, dict[str, Any]]:
         raise UserError(f"{path}: no such artifact; run the stage that writes it first.")
     if path.is_dir():
         raise UserError(f"{path}: a folder; name an artifact in it.")
+    if path.suffix != ".h5":
+        raise UserError(f"{path}: no artifact, whose name ends in .h5; name one.")
     with contextlib.ExitStack() as on_error, reading(path):
         file = on_error.enter_context(h5py.File(path, "r"))
         attributes = read_attributes(file.attrs)

@@ -60,7 +60,8 @@ def test_a_training_told_to_end_does_so_within_five_seconds_and_goes_on(tiny_run
     assert histories[0] == histories[1]
 
 
-def test_ctrl_c_in_the_middle_of_a_workflow_leaves_the_stage_s_last_words_in_its_log(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_of_a_whole_workflow_leaves_the_stage_s_last_words_in_its_log(tmp_path, number):
     project = copy_of_the_project(tmp_path)
     command = snakemake("classify", classify={"epochs": 500, "crop_size": 48})
     process = subprocess.Popen(
@@ -70,11 +71,11 @@ def test_ctrl_c_in_the_middle_of_a_workflow_leaves_the_stage_s_last_words_in_its
         assert process.poll() is None
         time.sleep(0.1)
 
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of its processes
+    os.killpg(process.pid, number)  # as a terminal or scheduler sends it: to all of its processes
 
     assert process.wait(60) != 0
     log = (project / "results/small/logs/classify.log").read_text()
-    assert "auxseg: stopped by SIGINT after step " in log
+    assert f"auxseg: stopped by {signal.Signals(number).name} after step " in log
     assert "the same command goes on from there." in log
 
 

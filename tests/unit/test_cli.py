@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from auxseg.cli import cli, main
 from auxseg.config import STAGE_OPTIONS
-from auxseg.errors import out_of_memory
+from auxseg.errors import UserError, out_of_memory
 from auxseg.stages import STAGES
 
 REQUIRED = [
@@ -100,6 +100,22 @@ def test_a_full_memory_is_one_sentence(monkeypatch, capsys):
 def test_other_errors_are_not_taken_for_a_full_memory():
     assert out_of_memory(MemoryError())
     assert not out_of_memory(RuntimeError("shape mismatch"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ("cam.h5", "--cam and --labels: both are cam.h5; name two files."),
+        ("notes.csv", "--labels: notes.csv: name a file that ends in .h5."),
+    ],
+)
+def test_a_stage_does_not_write_over_what_it_reads_or_what_is_no_artifact(labels, sentence):
+    paths = ["--index", "index.h5", "--cam", "cam.h5", "--saliency", "s.h5", "--labels", labels]
+
+    done = CliRunner().invoke(cli, ["seed", *paths])
+
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception) == sentence
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1/0", "3", "a/b", "-1/3"])

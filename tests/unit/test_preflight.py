@@ -1,7 +1,7 @@
 import pytest
 
 from auxseg.config import parse_config
-from auxseg.preflight import absent
+from auxseg.preflight import absent, lacking
 
 
 def test_everything_named_that_is_not_there_is_told(tmp_path):
@@ -25,6 +25,19 @@ def test_photographs_and_masks_that_lie_elsewhere_are_looked_for(tmp_path):
     config = parse_config({"index": {"dataset": "folder", "folder": chosen}})
 
     assert absent(config) == [f"index.folder.masks: {tmp_path}/masks is not there"]
+
+
+def test_a_run_is_stopped_by_what_its_own_stages_would_not_find(tmp_path):
+    voc = {"dataset": "voc", "voc": {"root": str(tmp_path / "gone")}}
+    config = parse_config({"index": voc, "model": {"weights": "nowhere.pth"}})
+
+    assert "  - model.weights: nowhere.pth is not there" in str(lacking(config, {"classify"}))
+    assert f"  - index.voc.root: {tmp_path}/gone is not there" in str(lacking(config, {"train"}))
+    assert "model" not in str(lacking(config, {"train"}))
+    assert lacking(config, {"seed", "evaluate", "report"}) is None
+    packed = parse_config({"index": {**voc, "pack": True}})
+    assert lacking(packed, {"train"}) is None
+    assert lacking(packed, {"index"}) is not None
 
 
 def test_what_is_not_used_may_be_absent(tmp_path):

@@ -38,6 +38,10 @@ CONFIG = checked_config()
 for note in absent(CONFIG):
     print(f"auxseg: note: {note}", file=sys.stderr)
 
+# Bash's strict mode, as by default; and a stage's last words reach its log where a signal ends all
+# processes of a group.
+shell.prefix("set -euo pipefail; tee() {{ (trap '' INT TERM; exec tee \"$@\"); }}; ")
+
 # `auxseg` is found beside the Python that runs Snakemake, also where no environment is activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

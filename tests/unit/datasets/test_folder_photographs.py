@@ -66,9 +66,17 @@ def test_a_photograph_named_with_another_extension_is_not_found(my_photos):
     write_table(my_photos, "tom.png,cat,", "rex,dog,", "both,cat,")
 
     assert faults_of(my_photos) == [
-        "labels.csv line 2: no photograph 'tom.png' in images; add it or remove the row.",
+        "labels.csv line 2: no photograph 'tom.png' in images; if 'tom' is meant, name it so.",
         "images/tom.jpg: not in labels.csv; add a row or remove the photograph.",
     ]
+
+
+@pytest.mark.parametrize("name", ["/photos/tom.jpg", "shelf/tom.jpg", "TOM.JPG", "Tom"])
+def test_a_photograph_named_otherwise_is_asked_after(my_photos, name):
+    write_table(my_photos, f"{name},cat,train", "rex,dog,train")
+
+    sentence = f"no photograph {name!r} in images; if 'tom' is meant, name it so."
+    assert f"labels.csv line 2: {sentence}" in faults_of(my_photos)
 
 
 def test_subfolders_are_part_of_the_name(my_photos):

@@ -10,6 +10,7 @@ from PIL import Image
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.other_methods import (
     cam_of,
+    check_folder,
     find_all,
     index_picture_of,
     picture_of,
@@ -65,6 +66,11 @@ def test_a_missing_picture_of_a_class_is_named(entry, tmp_path):
 
     with pytest.raises(UserError, match=r"no picture of class 'cow'; name them cow\.png"):
         read(entry, tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named_with_its_key(tmp_path):
+    with pytest.raises(UserError, match=r"seed\.labels: .*/nowhere: no such folder; mend its name"):
+        check_folder(tmp_path / "nowhere", "seed.labels")
 
 
 def test_without_a_file_there_is_nothing(entry, tmp_path):

@@ -44,7 +44,9 @@ def test_all_classes_may_stand_in_a_cell(table, column):
 
 def test_blanks_separate_names_as_in_labels_csv(table):
     assert rows_of(table, "image,labels", "a,cat dog")[0][1] == ("cat", "dog")
+    assert "separated by blanks" in read_label_table(table).format
     assert rows_of(table, "image,labels", "a,polar bear;cat")[0][1] == ("polar bear", "cat")
+    assert "separated by blanks" not in read_label_table(table).format
 
 
 def test_commas_separate_names_too_and_then_blanks_are_part_of_them(table):
@@ -91,7 +93,7 @@ def test_an_unknown_column_beside_names_is_a_fault(table):
 
 def test_each_class_may_have_a_column_of_0_and_1(table):
     rows = rows_of(
-        table, "image,Cat,polar bear,split", "a,1,0,train", "b,TRUE,true,", "c,,false,val"
+        table, "image,Cat,polar bear,split", "a,1.0,no,train", "b,TRUE,yes,", "c,,0.0,val"
     )
 
     assert rows == [
@@ -129,6 +131,13 @@ def test_a_table_of_no_known_format_is_refused_with_its_header_and_those_that_ar
     assert told.startswith(f"tags.csv line 1: the header is '{header}', but must be 'image,labels'")
     assert "'image,label' (a row for each name)" in told
     assert "'image,CLASS,CLASS,...' (0 or 1 for each class)" in told
+
+
+def test_where_no_column_is_one_of_classes_the_first_fault_is_told_too(table):
+    told = refusal_of(table, "image,cat,dog", "a,1,0", "b,maybe,2")
+
+    assert "the header is 'image,cat,dog', but must be" in told
+    assert "As classes: tags.csv line 3: column 'cat' holds 'maybe', where a class" in told
 
 
 def test_an_empty_table_is_refused(table):

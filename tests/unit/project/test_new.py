@@ -142,6 +142,19 @@ def test_classes_and_photographs_that_are_left_aside_are_told(here):
     assert "doubtful: every training photograph shows 'cat', so that nothing teaches what" in told
 
 
+def test_pictures_of_formats_that_are_not_read_are_told(here):
+    for name in ("a.HEIC", "shelf/b.heic", "c.gif", "notes.txt", ".d.gif"):
+        (here / "photos" / name).parent.mkdir(exist_ok=True)
+        (here / "photos" / name).touch()
+
+    told = new_project(WITHOUT_MASKS)
+
+    assert (
+        "doubtful: pictures of formats that are not read: 1 .gif, 2 .heic; convert them to JPEG "
+        "or PNG.\n"
+    ) in told
+
+
 def test_a_mask_that_contradicts_the_labels_is_told(here):
     (here / "tags.csv").write_text("image,labels,split\ntom,cat,val\nrex,dog,\nboth,dog,\n")
     shutil.copy("truth/rex.png", "truth/tom.png")
@@ -221,7 +234,7 @@ def test_away_from_the_workflow_nothing_is_written(here, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"run": "my pets"}, "run: 'my pets' is not a folder name"),
+        ({"run": "my pets"}, "'my pets' cannot be a run's name, which holds letters, digits, '-'"),
         ({"project": Path("p\udcff")}, "PROJECT: 'p\\udcff' is not UTF-8; rename the folder."),
         ({"images": Path("p\udcff")}, "--images: 'p\\udcff' is not UTF-8; rename the folder."),
         ({"masks": Path("p\udcff")}, "--masks: 'p\\udcff' is not UTF-8; rename the folder."),
