@@ -24,7 +24,7 @@ from tests.processes import ROOT, auxseg, finished, left_behind
 pytestmark = pytest.mark.slow
 
 MODEL = "backbone: test_efficientnet, weights: none, frozen_stride: 1"
-SCHEDULE = "epochs: 4, batch_size: 4, crop_size: 48, learning_rate: 0.01"
+SCHEDULE = "batch_size: 4, crop_size: 48, learning_rate: 0.01"
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,10 @@ def _classes(index: Path) -> tuple[str, ...]:
     return read_index(index).classes
 
 
-def classify(run: dict[str, Path], folder: Path, *more: object, schedule: str = "") -> list[str]:
-    options = f"{{model: {{{MODEL}}}, {SCHEDULE}{schedule}}}"
+def classify(
+    run: dict[str, Path], folder: Path, *more: object, schedule: str = "epochs: 4"
+) -> list[str]:
+    options = f"{{model: {{{MODEL}}}, {SCHEDULE}, {schedule}}}"
     return auxseg(
         *("classify", "--index", run["index"], "--options", options, "--device", "cpu"),
         *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv", *more),
@@ -69,7 +71,7 @@ def classify(run: dict[str, Path], folder: Path, *more: object, schedule: str = 
 
 
 def train(run: dict[str, Path], folder: Path, *more: object, model: str = "") -> list[str]:
-    options = f"{{model: {{{MODEL}, dense_channels: 8{model}}}, {SCHEDULE}}}"
+    options = f"{{model: {{{MODEL}, dense_channels: 8{model}}}, {SCHEDULE}, epochs: 4}}"
     inputs = [word for name, path in run.items() for word in (f"--{name}", path)]
     words = [str(word).replace("initial_weights", "initial-weights") for word in inputs[::2]]
     pairs = [word for pair in zip(words, inputs[1::2], strict=True) for word in pair]
@@ -121,7 +123,7 @@ def test_torchrun_may_start_the_processes(run, tmp_path):
 def test_parts_and_processes_go_together(run, tmp_path):
     alone = outcome(classify(run, tmp_path / "1"), tmp_path / "1")
 
-    command = classify(run, tmp_path / "n", "--devices", 2, schedule=", accumulate: 2")
+    command = classify(run, tmp_path / "n", "--devices", 2, schedule="epochs: 4, accumulate: 2")
 
     assert_alike(alone, outcome(command, tmp_path / "n"))
 
@@ -154,11 +156,11 @@ def test_a_batch_that_cannot_be_shared_is_refused(run, tmp_path):
 
 def test_processes_told_to_end_go_on_with_the_same(run, tmp_path):
     whole = outcome(
-        classify(run, tmp_path / "1", "--devices", 2, schedule=", epochs: 60"), tmp_path / "1"
+        classify(run, tmp_path / "1", "--devices", 2, schedule="epochs: 60"), tmp_path / "1"
     )
     cut = tmp_path / "cut"
     cut.mkdir()
-    command = classify(run, cut, "--devices", 2, schedule=", epochs: 60")
+    command = classify(run, cut, "--devices", 2, schedule="epochs: 60")
     process = subprocess.Popen(command, cwd=cut, stderr=subprocess.PIPE, text=True)
     while not (cut / "checkpoint.pt").exists() and process.poll() is None:
         time.sleep(0.02)
@@ -189,7 +191,7 @@ def test_a_slow_disk_costs_processes_told_to_end_no_checkpoint(run, tmp_path):
     """Fabric looks every five seconds whether a process has ended, and then kills all others."""
     (tmp_path / "sitecustomize.py").write_text(SLOW_DISK)
     paths = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    command = classify(run, tmp_path, "--devices", 2, schedule=", epochs: 6000")
+    command = classify(run, tmp_path, "--devices", 2, schedule="epochs: 6000")
     process = subprocess.Popen(
         command, cwd=tmp_path, env=os.environ | paths, stderr=subprocess.PIPE, text=True
     )
@@ -205,7 +207,7 @@ def test_a_slow_disk_costs_processes_told_to_end_no_checkpoint(run, tmp_path):
 
 
 def test_processes_end_with_a_first_that_was_killed_as_it_started_them(run, tmp_path):
-    command = classify(run, tmp_path, "--devices", 2, schedule=", epochs: 6000")
+    command = classify(run, tmp_path, "--devices", 2, schedule="epochs: 6000")
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     while not psutil.Process(process.pid).children() and process.poll() is None:
         time.sleep(0.01)
