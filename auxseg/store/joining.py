@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.errors import UserError
-from auxseg.signals import let_signals_in
 from auxseg.store.artifact import Header, new_artifact, open_artifact, reading
 from auxseg.store.map_writer import remove_leftovers
-from auxseg.store.maps import GROUP, copy_map, key_of
+from auxseg.store.maps import GROUP, copy_maps, key_of
 from auxseg.store.shard import Shard
 
 
@@ -38,9 +37,7 @@ def join_shards(path: Path, header: Header, shard: Shard, ids: Iterable[str]) ->
                         f"{file}: a shard made with other options or inputs; "
                         f"delete it and run it again."
                     )
-                for key in source[GROUP]:
-                    digests[key] = copy_map(source[GROUP], key, maps)
-                    let_signals_in()
+                digests |= copy_maps(source[GROUP], maps)
         for image_id in ids:
             if key_of(image_id) not in digests:
                 raise UserError(

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from auxseg.errors import UserError
-from auxseg.signals import let_signals_in, undisturbed
+from auxseg.signals import undisturbed
 from auxseg.store.artifact import (
     Header,
     new_artifact,
@@ -25,7 +25,7 @@ from auxseg.store.artifact import (
 )
 from auxseg.store.atomic import writing
 from auxseg.store.h5file import create_h5
-from auxseg.store.maps import GROUP, copy_map, id_of, key_of, read_map, write_map
+from auxseg.store.maps import GROUP, copy_maps, id_of, key_of, read_map, write_map
 from auxseg.store.shard import ALL, FINGERPRINT, Shard
 
 MAPS_PER_PART = 64
@@ -121,9 +121,7 @@ class MapWriter:
         with new_artifact(self.path, header, GROUP) as (maps, digests):
             for part in part_files(self.path):
                 with reading(part, "damaged"), h5py.File(part, "r") as source:
-                    for key in source[GROUP]:
-                        digests[key] = copy_map(source[GROUP], key, maps)
-                        let_signals_in()
+                    digests |= copy_maps(source[GROUP], maps)
 
     def remove_parts(self) -> None:
         """Remove the parts, and of all images those that shards of an earlier run left."""

@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from auxseg.signals import let_signals_in
 from auxseg.store.artifact import canonical, read_attributes, write_attributes
 
 GROUP = "maps"
@@ -40,15 +41,22 @@ def read_map(data: h5py.Dataset, key: str) -> tuple[np.ndarray, dict[str, Any]]:
     return array, attributes
 
 
-def copy_map(source: h5py.Group, key: str, maps: h5py.Group) -> str:
-    """Copy a map as it lies on disk, compressed; its digest comes back.
+def copy_maps(source: h5py.Group, maps: h5py.Group) -> dict[str, str]:
+    """Copy maps as they lie on disk, compressed, and hear of signals in between.
+
+    Returns:
+        Their digests, by key.
 
     Raises:
-        OSError, ValueError, ...: it is damaged.
+        OSError, ValueError, ...: one is damaged.
     """
-    read_map(source[key], key)
-    source.copy(key, maps)
-    return str(read_attributes(maps[key].attrs)[_DIGEST])
+    digests = {}
+    for key in source:
+        read_map(source[key], key)
+        source.copy(key, maps)
+        digests[key] = str(read_attributes(maps[key].attrs)[_DIGEST])
+        let_signals_in()
+    return digests
 
 
 def _digest(key: str, array: np.ndarray, attributes: Mapping[str, Any]) -> str:

@@ -76,13 +76,17 @@ def train(
             os.kill(os.getpid(), signal_in[1])
         return losses(*arguments)
 
-    paths = Paths.beside(folder / "weights.safetensors", folder / "history.csv")
-    data = CropDataset(photos, options, seed=0)
     try:
-        fit(model, data, interrupted, options, fingerprint="x", paths=paths, runtime=Runtime(1))
+        fit_to(photos, folder, model, interrupted, options)
     except KeyboardInterrupt:
         assert stop_after is not None
     return model
+
+
+def fit_to(photos, folder: Path, model: Classifier, compute, options: ClassifyOptions) -> None:
+    paths = Paths.beside(folder / "weights.safetensors", folder / "history.csv")
+    data = CropDataset(photos, options, seed=0)
+    fit(model, data, compute, options, fingerprint="x", paths=paths, runtime=Runtime(1))
 
 
 def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -212,15 +216,7 @@ def test_a_finished_training_is_not_trained_again(photos, tmp_path):
     def step(*_):
         raise AssertionError("a step was taken")
 
-    fit(
-        again,
-        CropDataset(photos, options, 0),
-        step,
-        options,
-        fingerprint="x",
-        paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
-        runtime=Runtime(1),
-    )
+    fit_to(photos, tmp_path, again, step, options)
 
     assert equal(first, again)
 
@@ -235,18 +231,13 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(photos
     train(photos, tmp_path, epochs=2, stop_after=2)
     checkpoint = (tmp_path / "checkpoint.pt").read_bytes()
 
+    options = ClassifyOptions(epochs=2, batch_size=4, crop_size=32)
+
+    def no_number(*given):
+        return {name: value * torch.nan for name, value in losses(*given).items()}
+
     with pytest.raises(UserError, match=r"the classification loss is nan in step 2"):
-        fit(
-            network(),
-            CropDataset(
-                photos, options := ClassifyOptions(epochs=2, batch_size=4, crop_size=32), 0
-            ),
-            lambda *given: {name: value * torch.nan for name, value in losses(*given).items()},
-            options,
-            fingerprint="x",
-            paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
-            runtime=Runtime(1),
-        )
+        fit_to(photos, tmp_path, network(), no_number, options)
     assert (tmp_path / "checkpoint.pt").read_bytes() == checkpoint
 
 
@@ -269,15 +260,7 @@ def test_weights_that_are_not_finite_are_never_the_end(photos, tmp_path):
 
     options = ClassifyOptions(epochs=1, batch_size=8, crop_size=32, clip_gradient=0)
     with pytest.raises(UserError, match="training ended with weights that are not finite"):
-        fit(
-            network(),
-            CropDataset(photos, options, 0),
-            spoilt,
-            options,
-            fingerprint="x",
-            paths=Paths.beside(tmp_path / "weights.safetensors", tmp_path / "history.csv"),
-            runtime=Runtime(1),
-        )
+        fit_to(photos, tmp_path, network(), spoilt, options)
     assert not (tmp_path / "history.csv").exists()
 
 
