@@ -14,6 +14,7 @@ import pandas as pd
 from measure import (
     CRF,
     MULTISCALE,
+    SIDE_BY_SIDE,
     machine,
     metrics,
     minutes,
@@ -45,7 +46,7 @@ def main() -> None:
     config, preset = {**data, "run": run}, ("--configfile", PRESETS[name])
     run_workflow(config, "all", *preset)
     seeds = f"results/{run}/ablation/seeds/0/round0/metrics.csv"
-    run_workflow(config, "ceiling", "pseudo_masks", seeds, *preset)
+    run_workflow(config, "ceiling", "pseudo_masks", seeds, *preset, *SIDE_BY_SIDE)
 
     page = document(name, run)
     (Path(__file__).parent / f"voc-animals-{name}.md").write_text(page, encoding="utf-8")
