@@ -1,9 +1,11 @@
 """What a configuration names or needs and is not there: told before anything runs."""
 
+import multiprocessing
 from collections.abc import Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from auxseg.config import Config
+from auxseg.config import BackboneOptions, Config
 from auxseg.errors import UserError, listing
 
 _PHOTOGRAPHS = frozenset({"saliency", "classify", "cam", "train", "refine", "predict"})
@@ -22,12 +24,11 @@ def absent(config: Config) -> list[str]:
 
     Saliency maps, which few data sets bring along, are told with how to come by them.
     """
-    told = [f"{key}: {place} is not there" for key, place in _named(config) if not place.exists()]
-    return told + _without_saliency(config)
+    return [f"{key}: {fault}" for key, fault in _absent(config)]
 
 
 def lacking(config: Config, stages: Collection[str]) -> UserError | None:
-    """That what these stages read is not there, or None.
+    """That what these stages read is not there, or their network cannot be built; or None.
 
     Args:
         config: of the run.
@@ -35,30 +36,63 @@ def lacking(config: Config, stages: Collection[str]) -> UserError | None:
             that a slip would cost them.
     """
     faults = []
-    for told in absent(config):
-        section = told.partition(".")[0]
+    for key, fault in _absent(config):
+        section = key.partition(".")[0]
         readers = _READERS[section]
         if section == "index" and not config.index.pack:
             readers |= _PHOTOGRAPHS
         if readers & set(stages):
-            faults.append(told)
+            faults.append(f"{key}: {fault}")
+    if not faults and "classify" in stages:
+        faults = _without_backbone(config.model)
     return listing(faults, "the run cannot start, and nothing was changed") if faults else None
 
 
-def _without_saliency(config: Config) -> list[str]:
+def _absent(config: Config) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) of everything that the stages would not find."""
+    yield from (
+        (key, f"{place} is not there") for key, place in _named(config) if not place.exists()
+    )
+    if (fault := _without_saliency(config)) is not None:
+        yield "saliency.maps", fault
+
+
+def _without_backbone(model: BackboneOptions) -> list[str]:
+    """That there is no such backbone, or that the weights in the file named do not fit it."""
+    # In a process of its own: Snakemake's stays as long as the run, and without torch is small.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        fault = pool.submit(_backbone_fault, model).result()
+    return [] if fault is None else [fault]
+
+
+def _backbone_fault(model: BackboneOptions) -> str | None:
+    from auxseg.nn.backbones import build_backbone
+    from auxseg.nn.imagenet import initialise_backbone
+
+    try:
+        backbone = build_backbone(
+            model.backbone, model.output_stride, frozen_stride=model.frozen_stride
+        )
+        if model.weights != "imagenet":  # which the job itself may have to download
+            initialise_backbone(backbone, model.backbone, model.weights)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _without_saliency(config: Config) -> str | None:
     """That the data set was left to bring saliency maps and does not."""
     index, saliency = config.index, config.saliency
     if saliency.source != "maps" or saliency.maps is not None or index.dataset == "shapes":
-        return []
+        return None
     has_none = f"a data set of {index.dataset} has none"
     if (folder := index.narrowed().folder) is not None:
         maps = folder.saliency_maps
         # A data set that is not there is told of already.
         if maps.exists() or not maps.parent.exists():
-            return []
+            return None
         has_none = f"{maps} is not there"
-    mend = "name a folder of maps, or set saliency.source to u2netp"
-    return [f"saliency.maps: not set, and {has_none}; {mend}"]
+    return f"not set, and {has_none}; name a folder of maps, or set saliency.source to u2netp"
 
 
 def _named(config: Config) -> Iterator[tuple[str, Path]]:

@@ -7,6 +7,7 @@ into the second. Every fifth photograph is of split val.
 """
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -42,4 +43,5 @@ def convert(source: Path, target: Path) -> None:
 if __name__ == "__main__":
     convert(Path(sys.argv[1]), Path(sys.argv[2]))
     # The order of the masks' values, which would else be the alphabet's.
-    print("index=" + json.dumps({"folder": {"root": sys.argv[2], "classes": list(COLOURS)}}))
+    index = {"folder": {"root": sys.argv[2], "classes": list(COLOURS)}}
+    print(shlex.quote(f"index={json.dumps(index)}"))

@@ -33,6 +33,7 @@ from auxseg.config.parse import (
     to_json,
 )
 from auxseg.config.training import (
+    BackboneOptions,
     ClassifyJob,
     ClassifyOptions,
     ModelOptions,
@@ -50,6 +51,7 @@ from auxseg.config.whole import (
 
 __all__ = [
     "STAGE_OPTIONS",
+    "BackboneOptions",
     "CamOptions",
     "ClassifyJob",
     "ClassifyOptions",

@@ -16,9 +16,9 @@ _HEAD = """\
 
 All keys of `config.yaml`, as `python -m auxseg.config --markdown` prints them. Snakemake reads
 `config.yaml`, the demo, first; then the files behind `--configfile`, in their order; then
-`--config`. What a later one does not name stays. The defaults below hold where none of these files
-names a key: each file in `workflow/presets/`, and what `auxseg new` writes, sets many to values of
-its own, and so does the demo.
+`--config`. What a later one does not name stays, so what your files leave out has the value that
+`config.yaml` names, which for many keys is not the default below: the demo is small. The defaults
+are those of a stage by itself (`auxseg STAGE --options`).
 
 A key `a.b` is set in a file by nesting, and on the command line by `--config 'a={"b": 1}'`. Unknown
 keys and values that are not allowed stop Snakemake before anything runs. `snakemake --dry-run` says

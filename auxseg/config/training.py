@@ -28,7 +28,7 @@ class BackboneOptions(Section):
     output_stride: OutputStride = Field(16, description="input pixels per feature pixel")
     weights: str = Field(
         "imagenet",
-        description="imagenet (the packaged or locally cached weights), none (random), "
+        description="imagenet (packaged, cached, or downloaded), none (random), "
         "or the path of a state dict: .safetensors, .pth, or ResNet38d's .params of MXNet",
     )
     freeze_batch_norm: bool = Field(

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,8 +65,9 @@ def test_coloured_masks_become_a_folder_with_labels(tmp_path, capsys):
 
     run_example("own_dataset.py", source, target)
 
-    told = capsys.readouterr().out.removeprefix("index=")
-    folder = IndexOptions.model_validate_json(f'{{"dataset": "folder", {told.strip()[1:]}').folder
+    (word,) = shlex.split(capsys.readouterr().out)  # as a shell takes it
+    told = word.removeprefix("index=")
+    folder = IndexOptions.model_validate_json(f'{{"dataset": "folder", {told[1:]}').folder
     data = load_dataset(IndexOptions(dataset="folder", folder=folder))
     assert data.classes == ("car", "road", "tree")
     assert data.faults == ()

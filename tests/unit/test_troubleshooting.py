@@ -163,7 +163,7 @@ def _() -> list[str]:
     return [said(auxseg("predict", "--weights", weights, "--device", "cuda", "photo.jpg"))]
 
 
-@scenario("A loss that is no number")
+@scenario("A loss is NaN or infinite")
 def _() -> list[str]:
     options = f"{{learning_rate: 1.0e+6, epochs: 40, crop_size: 48, {MODEL}}}"
     return [said(auxseg("classify", *TRAINING, "--options", options))]

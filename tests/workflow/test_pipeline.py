@@ -169,14 +169,26 @@ def test_a_missing_map_is_one_sentence_and_costs_no_earlier_artifact(project, tm
     assert {name: after.get(name) for name in before} == before
 
 
-def test_a_stride_that_the_backbone_cannot_do_is_one_sentence(project):
-    done = snakemake(project, "classify", run="vgg", model={"backbone": "vgg11"})
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"backbone": "vgg11"}, "use another output_stride or backbone."),
+        ({"backbone": "test_efficientnot"}, "timm has no model 'test_efficientnot'"),
+        ({"weights": "labels.csv"}, "labels.csv: not a readable weights file"),
+    ],
+)
+def test_a_network_that_cannot_be_built_costs_nothing_that_is_finished(project, model, told):
+    (project / "labels.csv").touch()
+    before = digests(project / "results/tiny")
+
+    done = snakemake(project, model=model)
 
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "auxseg: error: model." in said
-    assert "use another output_stride or backbone." in said
+    assert "the run cannot start, and nothing was changed: 1 fault" in said
+    assert told in said
     assert "Traceback" not in said
+    assert digests(project / "results/tiny") == before
 
 
 def test_without_masks_the_run_ends_with_a_report_that_says_so(project, tmp_path):
