@@ -23,7 +23,7 @@ class _Backbone(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     backbone: str
-    output_stride: Literal[8, 16] = 16
+    output_stride: Literal[8, 16] | None = None
     freeze_batch_norm: bool = True
     frozen_stride: Literal[1, 2, 4, 8] = 1
     weights: str = ""  # that training began with

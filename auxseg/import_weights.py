@@ -6,11 +6,11 @@ from typing import Any
 
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.voc import VOC_CLASSES
-from auxseg.errors import UserError
+from auxseg.errors import UserError, listing
 from auxseg.nn.backbones import build_backbone
-from auxseg.nn.foreign import Imported, recognise
+from auxseg.nn.foreign import Imported, published_name, recognise
 from auxseg.nn.network import AuxSegNet, Classifier, build_network
-from auxseg.nn.weights import fill, read_state, save_weights
+from auxseg.nn.weights import fill, misfits, read_state, save_weights
 from auxseg.store import file_digest
 
 _BACKBONE: dict[str, Any] = {
@@ -52,6 +52,7 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
             f"{len(names)}{'' if classes else ' (VOC by default)'}; name them in their order."
         )
     network = _network(imported)
+    _refuse_what_does_not_fit(source, network, imported)
     fill(network, imported.state, source)
     model = _BACKBONE | (_BRANCHES if imported.kind == "network" else {"weights": "none"})
     description = {
@@ -66,6 +67,16 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
     }
     save_weights(target, network, description)
     return _told(source, target, imported)
+
+
+def _refuse_what_does_not_fit(
+    source: Path, network: AuxSegNet | Classifier, imported: Imported
+) -> None:
+    shapes, missing, _ = misfits(network, imported.state)
+    faults = [f"{published_name(name)}: {fault}" for name, fault in (shapes | missing).items()]
+    faults += [f"{name}: unknown" for name in imported.unknown]
+    if faults:
+        raise listing(faults, f"{source}: taken for {imported.origin}, but its tensors do not fit")
 
 
 def _network(imported: Imported) -> AuxSegNet | Classifier:

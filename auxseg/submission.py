@@ -86,6 +86,8 @@ def check_submission(archive: Path, index: Path) -> int:
                     if not member.isdir():
                         faults.append(f"{member.name}: not the mask of a test image")
                     continue
+                if member.name in seen:
+                    faults.append(f"{member.name}: there twice")
                 faults += _member_faults(tar, member, entries[member.name])
                 seen.add(member.name)
     except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:

@@ -34,7 +34,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "affinity transposed, as the paper writes": {"model": {"transpose_affinity": True}},
     "no affinity": {"model": {"affinity": "none"}},
     "crops of 288 pixels, not 224": {"train": {"crop_size": 288}},
-    "background and foreground weigh the same": {"train": {"balance_background": True}},
+    "background and foreground weigh the same": {"train": {"balance": "background"}},
     "no colour jitter": {"train": {"color_jitter": 0}},
     "padding counts as background": {"train": {"padding": "background"}},
 }

@@ -95,6 +95,10 @@ The run took {minutes(run):.0f} minutes. Figures are percent, means over backgro
 an ignored pixel counts as missed in recall and mIoU. What shows another of VOC's classes is unknown
 in the true masks, so confusing something with it costs nothing.
 
+Supervision: image labels of the training photographs; saliency of a model (U2-Net-P) that learnt
+from pixel masks of other photographs (DUTS-TR); ImageNet's image labels. The line "on true masks"
+has the pixel masks of the training photographs for segmentation, and the same saliency.
+
 Pseudo labels of the training images; those of the last line come from the last network:
 
 {labels}

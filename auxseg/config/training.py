@@ -144,10 +144,10 @@ class TrainOptions(TrainingOptions):
     classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
     saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
     segmentation_weight: float = Field(1.0, ge=0, description="of both segmentation losses")
-    balance_background: bool = Field(
-        False,
-        description="background and foreground weigh the same in each batch's segmentation "
-        "loss, however many pixels they have",
+    balance: Literal["none", "background", "classes"] = Field(
+        "none",
+        description="what weighs the same in each batch's segmentation loss, however many pixels "
+        "it has: every pixel, background and foreground, or background and every class",
     )
     padding: Literal["ignored", "background"] = Field(
         "ignored", description="what lies beyond the image in a crop; reference code: background"

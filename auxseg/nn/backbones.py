@@ -100,19 +100,25 @@ class TimmBody(nn.Module):
 
 
 def build_backbone(
-    name: str, output_stride: int = 16, *, freeze_batch_norm: bool = True, frozen_stride: int = 1
+    name: str,
+    output_stride: int | None = None,
+    *,
+    freeze_batch_norm: bool = True,
+    frozen_stride: int = 1,
 ) -> Backbone:
     """A randomly initialised backbone; `weights.initialise_backbone` fills it.
 
     Args:
         name: resnet38d, a timm model name, or torchvision/resnet50, torchvision/resnet101.
-        output_stride: input pixels per feature pixel, 8 or 16.
+        output_stride: input pixels per feature pixel, 8 or 16; None = 8 of resnet38d, 16 of others.
         freeze_batch_norm: keep batch norm's statistics and affine terms as loaded.
         frozen_stride: keep all layers up to this stride as loaded; 1 = none.
 
     Raises:
         UserError: unknown name, or an output stride the model cannot do.
     """
+    if output_stride is None:
+        output_stride = resnet38.OUTPUT_STRIDE if name == "resnet38d" else 16
     if name == "resnet38d":
         backbone = _resnet38d(output_stride, freeze_batch_norm)
         stages = resnet38.STAGES

@@ -68,6 +68,8 @@ _HEADS = {
 NAMES = {**{theirs: f"backbone.body.{ours}" for theirs, ours in _BACKBONE.items()}, **_HEADS}
 """Module names of the ResNet38d family's published files -> module names of our networks."""
 
+_PUBLISHED = {ours: theirs for theirs, ours in NAMES.items()}
+
 # Names in MXNet's file of the ImageNet weights that all of these began with, to PSA's.
 _MXNET_PARAMETERS = {
     "weight": "weight",
@@ -110,6 +112,7 @@ class Imported:
         num_classes: C, foreground classes.
         state: our tensor names -> tensors.
         idle: what of the file takes no part in the published network, left out.
+        unknown: names of tensors that none of these files has.
     """
 
     origin: str
@@ -117,6 +120,7 @@ class Imported:
     num_classes: int
     state: dict[str, Tensor]
     idle: list[str]
+    unknown: list[str]
 
 
 def backbone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -140,7 +144,7 @@ def recognise(state: Mapping[str, Tensor]) -> Imported:
     """Published ResNet38d weights, AuxSegNet's or a PSA-like classifier's, under our names.
 
     Raises:
-        UserError: not of this family, or with tensors of unknown names.
+        UserError: not of this family.
     """
     if "conv1a_weight" in state:
         raise UserError(
@@ -166,8 +170,6 @@ def recognise(state: Mapping[str, Tensor]) -> Imported:
             idle.append(name)
         else:
             unknown.append(name)
-    if unknown:
-        raise UserError(f"tensors of unknown names: {', '.join(unknown)}")
     if is_network:
         origin = "AuxSegNet's reference code"
     else:
@@ -178,4 +180,11 @@ def recognise(state: Mapping[str, Tensor]) -> Imported:
         num_classes=len(theirs["fc8.weight"]),
         state=renamed,
         idle=idle,
+        unknown=unknown,
     )
+
+
+def published_name(name: str) -> str:
+    """What a tensor of ours is called in these files."""
+    module, _, parameter = name.rpartition(".")
+    return f"{_PUBLISHED.get(module, module)}.{parameter}"

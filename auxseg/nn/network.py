@@ -135,7 +135,7 @@ def build_network(
     backbone: str,
     num_classes: int,
     *,
-    output_stride: int = 16,
+    output_stride: int | None = None,
     branches: Branches = "all",
     affinity: AffinityKind = "cross-task",
     transpose_affinity: bool = False,
@@ -148,7 +148,7 @@ def build_network(
     Args:
         backbone: resnet38d, a timm model name, or torchvision/resnet50, torchvision/resnet101.
         num_classes: C, foreground classes.
-        output_stride: input pixels per feature pixel, 8 or 16.
+        output_stride: input pixels per feature pixel, 8 or 16; None = 8 of resnet38d, 16 of others.
         branches: seg, seg+cls, seg+sal or all.
         affinity: none, seg, sal, cross-task or dual (cross-task with AuxSegNet+'s unary affinity in
             the features): which affinity refines the dense predictions.

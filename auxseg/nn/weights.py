@@ -16,6 +16,8 @@ from auxseg.nn.mxnet_params import read_params
 from auxseg.nn.network import AuxSegNet, Classifier, build_backbone, build_network
 from auxseg.store import write_atomically
 
+_TOLD = 8  # faults, of hundreds that the wrong network has
+
 
 def save_weights(path: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
     """Write a network's state and its description (JSON) as one safetensors file, atomically."""
@@ -84,28 +86,39 @@ def fill(
 ) -> list[str]:
     """As `load_weights`, from the state dict that a file held."""
     own = network.state_dict()
-    # A counter that frozen batch norm never reads, and that old files have not.
-    counters = {name for name in own if name.endswith("num_batches_tracked")}
-    missing = sorted(own.keys() - state.keys() - counters)
-    unexpected = sorted(state.keys() - own.keys())
-    shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    faults = [
-        f"{k}: {tuple(state[k].shape)} in the file, {tuple(own[k].shape)} here" for k in shapes
-    ]
+    shapes, missing, unexpected = misfits(network, state)
+    faults = [f"{name}: {fault}" for name, fault in shapes.items()]
     if not allow_missing:
-        faults += [f"{k}: missing in the file" for k in missing]
-        faults += [f"{k}: unknown to this network" for k in unexpected]
+        faults += [f"{name}: {fault}" for name, fault in (missing | unexpected).items()]
     common = own.keys() & state.keys()
     if not common:
         faults = ["no tensor in common"]
     if faults:
+        more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         raise UserError(
             f"{path}: weights do not fit this network ({len(faults)} faults): "
-            f"{'; '.join(faults[:8])}; build it with the backbone, branches, affinity and classes "
-            f"that they were trained with."
+            f"{'; '.join(faults[:_TOLD])}{more}; build it with the backbone, branches, affinity "
+            f"and classes that they were trained with."
         )
     network.load_state_dict({k: state[k] for k in common}, strict=False)
-    return missing
+    return list(missing)
+
+
+def misfits(
+    network: nn.Module, state: Mapping[str, Tensor]
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Tensors of another shape, missing in a state dict, and unknown to a network: name -> what."""
+    own = network.state_dict()
+    shapes = {
+        name: f"{tuple(state[name].shape)} in the file, {tuple(value.shape)} here"
+        for name, value in own.items()
+        if name in state and state[name].shape != value.shape
+    }
+    # A counter that frozen batch norm never reads, and that old files have not.
+    needed = {name for name in own if not name.endswith("num_batches_tracked")}
+    missing = dict.fromkeys(sorted(needed - state.keys()), "missing in the file")
+    unknown = dict.fromkeys(sorted(state.keys() - own.keys()), "unknown to this network")
+    return shapes, missing, unknown
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -51,7 +51,8 @@ def choose_options(found: Fingerprint) -> dict[str, Any]:
 
 def _rounds(found: Fingerprint) -> int:
     # On 259 photographs and on 2,281 the second round bettered the network, and on 259 a third one
-    # did little or nothing, by seed. On a processor alone, two of 20,000 photographs would take half a day.
+    # did little or nothing, by seed. On a processor alone, two of 20,000 photographs would take
+    # half a day.
     return 1 if found.train > 20_000 and not found.gpu else 2
 
 

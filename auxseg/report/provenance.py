@@ -34,6 +34,7 @@ class Origin:
 _UNSEEN = "no training here saw a pixel of them."
 _UNKNOWN_USE = "whether the files that this run began with were made from them is not known here."
 _UNKNOWN_TEACHER = "what taught the method that made them is not known here."
+_USUAL_TEACHER = "Saliency models usually learn from pixel masks of other photographs."
 
 
 def supervision(origins: Mapping[str, Origin], masks: int) -> list[tuple[str, str]]:
@@ -100,10 +101,11 @@ def _saliency(saliency: Mapping[str, Any], seed: Mapping[str, Any], dataset: str
         )
     elif source == "onnx":
         model = saliency.get("onnx", {}).get("model", "an ONNX file")
-        sentence = f"Class-agnostic maps of the model {model}."
+        sentence = f"Class-agnostic maps of the model {model}: {_UNKNOWN_TEACHER} {_USUAL_TEACHER}"
     else:
         folder = saliency.get("maps")
-        sentence = f"Class-agnostic maps {f'from {folder}' if folder else 'of the data set'}."
+        place = f"from {folder}" if folder else "of the data set"
+        sentence = f"Class-agnostic maps {place}: {_UNKNOWN_TEACHER} {_USUAL_TEACHER}"
         if dataset == "shapes" and not folder:
             sentence = (
                 "Class-agnostic maps that the generator makes from the scenes' true outlines: "
@@ -121,7 +123,8 @@ def _weights(classify: Mapping[str, Any]) -> str:
         return f"{backbone}, trained on ImageNet's image labels."
     if weights == "none":
         return f"{backbone}, random: nothing learnt before."
-    return f"{backbone}, {f'from {weights}' if weights else 'of unrecorded origin'}."
+    origin = f"from {weights}" if weights else "of unrecorded origin"
+    return f"{backbone}, {origin}: what taught it is not known here."
 
 
 def _masks(options: Mapping[str, Mapping[str, Any]], masks: int) -> str:

@@ -143,12 +143,16 @@ class Learner:
         return numbers(self._summed(losses))
 
     def _summed(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Scalars, each added up over all processes."""
+        """Scalars and vectors, each added up over all processes."""
         if self.fabric.world_size == 1:
             return values
-        together = torch.stack(list(values.values()))
+        together = torch.cat([value.reshape(-1) for value in values.values()])
         self.fabric.all_reduce(together, reduce_op="sum")
-        return dict(zip(values, together, strict=True))
+        sums = together.split([value.numel() for value in values.values()])
+        return {
+            name: found.reshape(value.shape)
+            for (name, value), found in zip(values.items(), sums, strict=True)
+        }
 
     def any_of(self, number: int) -> int:
         """The largest number that a process came with."""

@@ -2,32 +2,33 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from auxseg.config import TrainJob
-from auxseg.datasets.record import BACKGROUND, IGNORE
+from auxseg.datasets.record import IGNORE
 from auxseg.nn.network import Outputs
 from auxseg.nn.resize import resize_bilinear
 
 Losses = dict[str, Tensor]
+Balance = Literal["none", "background", "classes"]
 Counts = dict[str, Tensor]
 """How many targets of each kind a batch has: what its sums are divided by."""
 
 
 def count_targets(batch: Mapping[str, Tensor]) -> Counts:
-    """The counts of a batch: () float32 each.
+    """The counts of a batch: () float32 each, of `pixels` (C + 1,), a number a label.
 
     A batch may be learnt in parts, in several processes or one after the other; its losses are
     means over all of it, so the counts are the whole batch's.
     """
     counts = {"images": torch.tensor(float(len(batch["classes"])), device=batch["classes"].device)}
     if "segmentation" in batch:
-        labels = batch["segmentation"]
-        counts["background"] = (labels == BACKGROUND).sum().float()
-        counts["foreground"] = (labels != IGNORE).sum() - counts["background"]
+        labels = batch["segmentation"].flatten().long()
+        counts["pixels"] = labels.bincount(minlength=256)[: batch["classes"].shape[1] + 1].float()
     if "saliency" in batch:
         counts["salient"] = (batch["saliency"] != IGNORE).sum().float()
     return counts
@@ -40,19 +41,28 @@ def classification_loss(logits: Tensor, classes: Tensor, counts: Counts) -> Tens
 
 
 def segmentation_loss(
-    logits: Tensor, labels: Tensor, counts: Counts, *, balanced: bool = False
+    logits: Tensor, labels: Tensor, counts: Counts, *, balance: Balance = "none"
 ) -> Tensor:
     """Cross-entropy of logits (B, C + 1, h, w) and labels (B, H, W) uint8, 255 left out.
 
-    Balanced, it is the mean of background's and foreground's own means.
+    The mean over pixels; or of background's and foreground's own means (`background`); or of the
+    own means of background and every class that the batch has (`classes`).
     """
     full = _upsample(logits, labels)
     pixels = F.cross_entropy(full, labels.long(), ignore_index=IGNORE, reduction="none")
-    if not balanced:
-        return pixels.sum() / (counts["background"] + counts["foreground"]).clamp(min=1)
-    background = (pixels * (labels == BACKGROUND)).sum()
-    of_background = background / counts["background"].clamp(min=1)
-    return (of_background + (pixels.sum() - background) / counts["foreground"].clamp(min=1)) / 2
+    if balance == "none":
+        return pixels.sum() / counts["pixels"].sum().clamp(min=1)
+    weights = _label_weights(counts["pixels"], balance)
+    return (pixels * weights[labels.long().clamp(max=len(weights) - 1)]).sum()
+
+
+def _label_weights(pixels: Tensor, balance: Balance) -> Tensor:
+    """What a pixel of each label weighs, (C + 1,), from how many there are."""
+    if balance == "classes":
+        return pixels.clamp(min=1).reciprocal() / (pixels > 0).sum().clamp(min=1)
+    background, foreground = pixels[:1], pixels[1:].sum()[None]
+    halves = torch.cat((background, foreground.expand(len(pixels) - 1))).clamp(min=1)
+    return halves.reciprocal() / 2
 
 
 def saliency_loss(logits: Tensor, salient: Tensor, counts: Counts) -> Tensor:
@@ -82,7 +92,7 @@ def multi_task_losses(
         )
     dense: dict[str, tuple[Callable[[Tensor, Tensor, Counts], Tensor], float]] = {
         "segmentation": (
-            partial(segmentation_loss, balanced=options.balance_background),
+            partial(segmentation_loss, balance=options.balance),
             options.segmentation_weight,
         )
     }

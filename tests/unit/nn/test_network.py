@@ -90,6 +90,14 @@ def test_a_transposed_affinity_refines_transposed():
     assert torch.equal(as_written.affinity.dense(), as_coded.affinity.dense().transpose(1, 2))
     expected = as_written.affinity.apply(as_coded.segmentation)
     assert torch.allclose(as_written.refined_segmentation, expected)
+    maps = torch.rand(2, 5, 4, 6)
+    spread = torch.einsum("bji,bkj->bki", as_coded.affinity.dense(), maps.flatten(2))
+    assert torch.allclose(as_written.propagate(maps), spread.reshape(maps.shape), atol=1e-6)
+
+
+def test_resnet38d_is_built_at_its_own_stride_unless_another_is_asked_for():
+    assert build_backbone("resnet38d").output_stride == 8
+    assert build_backbone("test_efficientnet").output_stride == 16
 
 
 def test_images_are_normalised_as_the_backbone_was_trained():

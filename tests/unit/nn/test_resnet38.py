@@ -5,6 +5,7 @@ from torch import nn
 
 from auxseg.errors import UserError
 from auxseg.nn.backbones import build_backbone
+from auxseg.nn.dropout import ChannelDropout
 from auxseg.nn.resnet38 import Block, Bottleneck, ResNet38d
 
 # Inputs, outputs, kernel, stride and dilation of every convolution, block by block.
@@ -46,6 +47,23 @@ def test_features_have_4096_channels_at_an_eighth_of_the_size(network):
 
     assert features.shape == (1, 4096, 5, 9)
     assert features.min() >= 0
+
+
+def test_training_drops_channels_of_both_bottlenecks_by_their_shares(network):
+    shares = {n: m.share for n, m in network.named_modules() if isinstance(m, ChannelDropout)}
+
+    assert shares == {"stage6.dropout": 0.3, "stage7.dropout": 0.5}
+
+
+def test_what_is_dropped_are_rectified_channels_before_the_second_and_third_convolution():
+    block = Bottleneck(8, 16, dilation=4, dropout=0.3).eval()
+    seen = []
+    block.dropout.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+
+    block(torch.randn(1, 8, 6, 6))
+
+    assert [maps.shape[1] for maps in seen] == [block.conv2.in_channels, block.conv3.in_channels]
+    assert all(maps.min() == 0 for maps in seen)
 
 
 def filled(layer: nn.Module) -> nn.Module:

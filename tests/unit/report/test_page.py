@@ -201,6 +201,29 @@ def test_supervision_names_labels_and_cams_of_other_methods_as_of_unknown_origin
         assert sentences["True masks"].endswith("were made from them is not known here.")
 
 
+@pytest.mark.parametrize(
+    ("saliency", "maps"),
+    [
+        ({"source": "onnx", "onnx": {"model": "isnet.onnx"}}, "of the model isnet.onnx"),
+        ({"source": "maps", "maps": "dss"}, "from dss"),
+        ({"source": "maps"}, "of the data set"),
+    ],
+)
+def test_the_teacher_of_somebodys_saliency_and_weights_is_said_to_be_unknown(saliency, maps):
+    model = {"backbone": "resnet38d", "weights": "theirs.pth"}
+    told = dict(
+        supervision(
+            origins(index={"dataset": "voc"}, saliency=saliency, classify={"model": model}), masks=5
+        )
+    )
+
+    assert told["Saliency"].startswith(f"Class-agnostic maps {maps}: what taught the method")
+    assert "Saliency models usually learn from pixel masks" in told["Saliency"]
+    assert told["Initial weights"] == (
+        "resnet38d, from theirs.pth: what taught it is not known here."
+    )
+
+
 def test_the_saliency_of_generated_scenes_is_said_to_come_from_true_outlines():
     sentences = dict(
         supervision(origins(index={"dataset": "shapes"}, saliency={"source": "maps"}), masks=5)

@@ -1,5 +1,6 @@
 """Predictions of a tiny network on tiny generated photographs."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 import torch
 
 from auxseg.config import PredictOptions
-from auxseg.datasets.index_file import read_index
+from auxseg.crf import segmentation_crf
+from auxseg.datasets.index_file import Entry, read_index
 from auxseg.nn.weights import load_network, save_weights
 from auxseg.runtime import Runtime
 from auxseg.segmenter import load_segmenter
 from auxseg.stages import predict
 from auxseg.store import MapReader
 from tests.unit.one_round import content, predict_round
+from tests.unit.restated_views import mean_over_views, vivid_network
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +32,39 @@ def test_predictions_have_three_variants_of_the_evaluation_split(finished):
             values = maps.read(entry.id)
             assert values.shape == (3, entry.height, entry.width)
             assert values.max() <= len(index.classes)
+
+
+def test_variants_are_one_scale_several_mirrored_and_these_sharpened(finished, tmp_path):
+    index = read_index(finished / "index.h5")
+    weights = vivid_network(tmp_path / "w.safetensors", index.classes)
+    options = PredictOptions(scales=(1.0, 1.5), flip=True)
+    predict.run(
+        options,
+        index=finished / "index.h5",
+        weights=weights,
+        predictions=tmp_path / "p.h5",
+        runtime=Runtime(2),
+    )
+    network, _ = load_network(weights)
+    sharpen = segmentation_crf(options.crf, torch.device("cpu"))
+
+    def restated(entry: Entry, scales: tuple[float, ...], flip: bool) -> np.ndarray:
+        softmax = partial(torch.softmax, dim=1)
+        return mean_over_views(
+            network, entry, scales, flip, lambda outputs: outputs.refined_segmentation, softmax
+        ).numpy()
+
+    seen = np.zeros(2)
+    with MapReader(tmp_path / "p.h5") as maps:
+        for entry in index.split("val"):
+            single, averaged, sharp = maps.read(entry.id)
+            mean = restated(entry, (1.0, 1.5), True)
+            sharpened = sharpen(entry.photograph(), mean).argmax(axis=0)
+            assert (single == restated(entry, (1.0,), False).argmax(axis=0)).mean() > 0.99
+            assert (averaged == mean.argmax(axis=0)).mean() > 0.99
+            assert (sharp == sharpened).mean() > 0.97
+            seen += [(single != averaged).mean(), (averaged != sharp).mean()]
+    assert (seen > 0.05).all()  # each differs from the one before
 
 
 def test_known_classes_are_told_apart_in_every_labelled_image_and_no_others(finished, tmp_path):

@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from auxseg.config import RefineOptions
+from auxseg.crf import saliency_crf
 from auxseg.datasets.index_file import read_index
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError
-from auxseg.nn.network import normalise
+from auxseg.nn.network import Outputs, normalise
 from auxseg.nn.weights import load_network, save_weights
 from auxseg.stages import refine
 from auxseg.store import MapReader
 from tests.unit.one_round import MODEL, RUNTIME, content, refine_round, train_round
+from tests.unit.restated_views import mean_over_views, vivid_network
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +89,49 @@ def test_published_labels_and_saliency_are_those_of_the_method(finished, tmp_pat
     assert {0, IGNORE} < set(np.unique(expected))
     unpropagated = full(cam).max(axis=0) > thresholds["cam_threshold"]
     assert (unpropagated != found).mean() > 0.1  # the affinity is seen
+
+
+@pytest.mark.parametrize(("scales", "flip"), [((1.0,), True), ((1.0, 1.5), False)])
+def test_maps_are_averaged_over_scales_and_mirror_images(finished, tmp_path, scales, flip):
+    index = read_index(finished / "index.h5")
+    entry = index.split("train")[0]
+    weights = vivid_network(tmp_path / "w.safetensors", index.classes)
+    network, _ = load_network(weights)
+    with MapReader(finished / "saliency.h5") as maps:
+        coarse = maps.read(entry.id) / 255
+
+    def restated(scales: tuple[float, ...], flip: bool) -> np.ndarray:
+        def saliency(outputs: Outputs) -> torch.Tensor:
+            return outputs.refined_saliency.sigmoid()
+
+        maps = mean_over_views(network, entry, scales, flip, saliency, torch.nn.Identity())
+        return (maps[0].numpy() + coarse) / 2
+
+    expected, plain = restated(scales, flip), restated((1.0,), False)
+
+    refine_round(finished, tmp_path, weights=weights, use_crf=False, scales=scales, flip=flip)
+
+    with MapReader(tmp_path / "saliency.h5") as refined:
+        assert np.abs(refined.read(entry.id) - 255 * expected).max() < 1.5
+    assert np.abs(255 * (plain - expected)).max() > 5  # the averaging is seen
+
+
+def test_the_crf_of_the_options_sharpens_the_saliency(finished, tmp_path):
+    index = read_index(finished / "index.h5")
+    weights = vivid_network(tmp_path / "w.safetensors", index.classes)
+    for name, use_crf in (("plain", False), ("sharp", True)):
+        refine_round(finished, tmp_path / name, weights=weights, use_crf=use_crf)
+    sharpen = saliency_crf(RefineOptions().crf, torch.device("cpu"))
+
+    with (
+        MapReader(tmp_path / "plain/saliency.h5") as plain,
+        MapReader(tmp_path / "sharp/saliency.h5") as sharp,
+    ):
+        for entry in index.split("train"):
+            before = plain.read(entry.id)
+            expected = sharpen(entry.photograph(), before.astype(np.float32) / 255)
+            assert np.abs(sharp.read(entry.id) - 255 * expected).mean() < 2
+            assert np.abs(sharp.read(entry.id).astype(float) - before).mean() > 5
 
 
 def test_labels_from_segmentation_leave_out_the_improbable_and_the_saliency_as_it_is(

@@ -67,6 +67,18 @@ def test_a_later_round_that_starts_from_the_classifier_has_an_order_of_its_own(f
     assert not same(finished / "round0/weights.safetensors", tmp_path / "weights.safetensors")
 
 
+def test_padding_is_background_to_training_where_that_is_asked_for(finished, tmp_path):
+    large = {"crop_size": 80}
+    train_round(finished, tmp_path / "ignored", **large)
+    train_round(finished, tmp_path / "background", **large, padding="background")
+
+    losses = [
+        pd.read_csv(tmp_path / name / "history.csv")["segmentation"][0]
+        for name in ("ignored", "background")
+    ]
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
 def test_weights_tell_what_their_use_elsewhere_needs(finished):
     index = read_index(finished / "index.h5")
 

@@ -32,6 +32,12 @@ def test_crops_stay_inside_an_image_that_is_large_enough():
         assert (cut(image, window, 32, cv2.INTER_NEAREST, 0) == 5).all()
 
 
+def test_every_other_window_is_mirrored():
+    windows = [draw_window((32, 32), 1.0, options(), np.random.default_rng(s)) for s in range(400)]
+
+    assert 160 < sum(window[0, 0] < 0 for window in windows) < 240
+
+
 def test_jitter_of_strength_zero_changes_nothing():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
 
@@ -45,6 +51,36 @@ def test_jitter_keeps_the_brightness_of_grey_within_its_strength(grey, least, mo
     found = np.stack([jitter(image, 0.3, np.random.default_rng(s)) for s in range(50)])
 
     assert least <= found.min() < grey < found.max() <= most
+
+
+def jittered(image: np.ndarray) -> list[np.ndarray]:
+    """Often, in float64."""
+    return [jitter(image, 0.3, np.random.default_rng(s)).astype(float) for s in range(100)]
+
+
+def test_jitter_changes_the_contrast_within_its_strength():
+    image = np.full((8, 8, 3), 60, dtype=np.uint8)
+    image[:4] = 140
+
+    # Of the mean, which only brightness changes.
+    found = [(a[0, 0, 0] - a[7, 0, 0]) / 80 / (a.mean() / 100) for a in jittered(image)]
+
+    assert 0.68 < min(found) < 0.75
+    assert 1.25 < max(found) < 1.32
+
+
+def test_jitter_changes_the_saturation_within_its_strength():
+    image = np.full((8, 8, 3), 60, dtype=np.uint8)
+    image[:4] = 140
+    image[2:6] = (140, 90, 90)
+
+    # Of the difference of greys, which only brightness and contrast change.
+    found = [
+        (a[3, 0, 0] - a[3, 0, 1]) / 50 / ((a[0, 0, 0] - a[7, 0, 0]) / 80) for a in jittered(image)
+    ]
+
+    assert 0.65 < min(found) < 0.77
+    assert 1.23 < max(found) < 1.35
 
 
 def test_jitter_shifts_colours_alike_everywhere():

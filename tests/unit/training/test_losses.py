@@ -41,17 +41,44 @@ def test_balanced_background_and_foreground_weigh_the_same_however_many_they_are
     labels = torch.tensor([[[1, 0, 0, 255]]], dtype=torch.uint8)
 
     foreground, background = math.log(1 + math.exp(-3)), math.log(2)
-    assert segmentation_loss(logits, labels, counts(labels), balanced=True).item() == pytest.approx(
-        (foreground + background) / 2
+    assert segmentation_loss(logits, labels, counts(labels), balance="background").item() == (
+        pytest.approx((foreground + background) / 2)
     )
 
 
 def test_a_balanced_crop_without_foreground_is_half_its_background():
     labels = torch.zeros(1, 4, 4, dtype=torch.uint8)
 
-    loss = segmentation_loss(torch.zeros(1, 2, 2, 2), labels, counts(labels), balanced=True)
+    loss = segmentation_loss(torch.zeros(1, 2, 2, 2), labels, counts(labels), balance="background")
 
     assert loss.item() == pytest.approx(math.log(2) / 2)
+
+
+def test_balanced_classes_weigh_the_same_as_far_as_the_batch_has_them():
+    logits = torch.zeros(1, 4, 1, 6)
+    logits[0, 1, 0, :3] = 3.0  # one of class 1, two of background; then class 2; class 3 is absent
+    labels = torch.tensor([[[1, 0, 0, 2, 2, 255]]], dtype=torch.uint8)
+    batch = {"classes": torch.ones(1, 3), "segmentation": labels}
+
+    loss = segmentation_loss(logits, labels, count_targets(batch), balance="classes")
+
+    right, wrong, even = (math.log(3 + math.exp(3)) - 3, math.log(3 + math.exp(3)), math.log(4))
+    assert loss.item() == pytest.approx((right + wrong + even) / 3)
+
+
+def test_training_balances_as_its_options_say():
+    given = outputs()
+    batch = {**BATCH, "segmentation": BATCH["segmentation"].clone()}
+    batch["segmentation"][0, 0, 0] = 0
+    known = count_targets(batch)
+
+    for balance in ("none", "background", "classes"):
+        found = multi_task_losses(given, batch, known, TrainJob(balance=balance))
+        for name in ("segmentation", "refined_segmentation"):
+            expected = segmentation_loss(
+                getattr(given, name), batch["segmentation"], known, balance=balance
+            )
+            assert found[name].item() == expected.item()
 
 
 def test_saliency_loss_is_binary_cross_entropy_of_known_pixels():
@@ -126,17 +153,17 @@ def test_absent_branches_and_affinity_leave_their_losses_out():
     assert losses.keys() == {"classification", "segmentation"}
 
 
-@pytest.mark.parametrize("balanced", [False, True])
-def test_the_losses_of_a_batch_are_the_sums_of_its_parts(balanced):
+@pytest.mark.parametrize("balance", ["none", "background", "classes"])
+def test_the_losses_of_a_batch_are_the_sums_of_its_parts(balance):
     draws = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 3, (4, 8, 8), generator=draws, dtype=torch.uint8)
     labels[0] = 255
     logits = torch.randn(4, 3, 4, 4, generator=draws)
     whole = counts(labels)
 
-    together = segmentation_loss(logits, labels, whole, balanced=balanced)
+    together = segmentation_loss(logits, labels, whole, balance=balance)
     parts = [
-        segmentation_loss(logits[k : k + 1], labels[k : k + 1], whole, balanced=balanced)
+        segmentation_loss(logits[k : k + 1], labels[k : k + 1], whole, balance=balance)
         for k in range(4)
     ]
 

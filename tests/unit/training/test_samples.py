@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> dict:
             path = tmp_path / f"{number}.png"
             Image.fromarray(photo).save(path)
             labels.put(str(number), label)
-            saliency.put(str(number), np.where(label > 0, 200, 100).astype(np.uint8))
+            saliency.put(str(number), np.where(label > 0, 128, 127).astype(np.uint8))
             classes = np.array([number % 2 == 0, True])
             entries.append(Entry(str(number), "train", path, 40, 48, classes, None))
     return {
