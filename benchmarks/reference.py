@@ -87,7 +87,7 @@ class PlainSamples:
         targets = [np.asarray(Image.open(files[number])) for files in self.targets]
         scale = self.random.uniform(self.options.min_scale, self.options.max_scale)
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
         targets = [cv2.resize(t, size, interpolation=cv2.INTER_NEAREST) for t in targets]
         image = self._normalised(image)
         if self.random.random() < 0.5:

@@ -21,7 +21,7 @@ import reference
 import speed_affinity
 import torch
 from measure import ROUNDS, Row, compared, in_turns, machine
-from speed_data import CLASSES, IMAGES, REPEATED, SIZE, Data
+from speed_data import CLASSES, IMAGES, REPEATED, SIZE, Data, likely
 
 from auxseg.config import (
     RefineOptions,
@@ -32,6 +32,7 @@ from auxseg.config import (
 from auxseg.crf import segmentation_crf
 from auxseg.images import read_image
 from auxseg.metrics import Confusion
+from auxseg.nn.network import normalise
 from auxseg.ops.crf import labels_that_matter
 from auxseg.ops.postprocess import segment_image
 from auxseg.parallel import process_map
@@ -72,8 +73,8 @@ def crfs(data: Data) -> list[Row]:
     jobs = list(zip(data.images, data.probabilities, strict=True))
     segment = partial(segment_image, sharpen=segmentation_crf(options, torch.device("cpu")))
 
-    def ours(times: int) -> list[np.ndarray]:
-        planes = process_map(segment, (pruned(*job) for job in jobs * times), CORES)
+    def ours(times: int, cores: int = CORES) -> list[np.ndarray]:
+        planes = process_map(segment, (pruned(*job) for job in jobs * times), cores)
         return [labels[-1] for labels in planes]
 
     def plain() -> list[np.ndarray]:
@@ -82,13 +83,18 @@ def crfs(data: Data) -> list[Row]:
     pairs = list(zip(plain(), ours(1), data.masks, strict=True))
     same = np.mean([(a == b).mean() for a, b, _ in pairs])
     kept = np.mean([len(labels_that_matter(p)) for p in data.probabilities])
-    plainly, few, many = in_turns(plain, partial(ours, 1), partial(ours, REPEATED))
+    plainly, alone, few, many = in_turns(
+        plain, partial(ours, 1, 1), partial(ours, 1), partial(ours, REPEATED)
+    )
+    what = f"CRF, 21 labels of which {kept:.3g} matter, 10 iterations, "
+    agreement = f"{100 * same:.3f} % of labels, mIoU differs by {miou_difference(pairs):.3f}"
     return [
+        compared(f"{what}one core", (plainly / IMAGES, alone / IMAGES), agreement),
         compared(
-            f"CRF, 21 labels of which {kept:.3g} matter, 10 iterations, {CORES} cores",
+            f"{what}plain form on one core, ours on {CORES}",
             (plainly / IMAGES, an_image(few, many)),
-            f"{100 * same:.3f} % of labels, mIoU differs by {miou_difference(pairs):.3f}",
-        )
+            agreement,
+        ),
     ]
 
 
@@ -120,11 +126,16 @@ def samples(data: Data) -> list[Row]:
     plain = [reference.PlainSamples(*files, precision) for precision in (np.float64, np.float32)]
     ours = CropDataset(data.index.entries, options, 0, labels=data.labels, saliency=data.saliency)
     epochs = count()
+
+    def normalised(epoch: int) -> torch.Tensor:
+        crops = [ours[place]["image"] for place in places(epoch)]
+        return normalise(torch.stack(crops), data.network.backbone)
+
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     *plainly, taken = in_turns(
         *(partial(drawn, form) for form in plain),
-        lambda: [ours[place] for place in places(next(epochs))],
+        lambda: normalised(next(epochs)),
     )
     cv2.setNumThreads(CORES)
     torch.set_num_threads(CORES)
@@ -211,7 +222,7 @@ def evaluations(data: Data) -> list[Row]:
     """The confusion matrix of 21 classes: against torchmetrics, and against np.bincount."""
     from torchmetrics.classification import MulticlassConfusionMatrix
 
-    predicted = [p.argmax(axis=0).astype(np.uint8) for p in data.probabilities]
+    predicted = [likely(IMAGES + n).argmax(axis=0).astype(np.uint8) for n in range(IMAGES)]
     pairs = list(zip(data.masks, predicted, strict=True))
 
     def torchmetrics() -> np.ndarray:
