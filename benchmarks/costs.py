@@ -8,20 +8,23 @@ times as fast a worker of the cluster is. Writes benchmarks/costs.md.
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from measure import as_table, machine, times_of
 
 from auxseg.datasets.index_file import read_index
 from auxseg.description import read_description
+from auxseg.report.origins import known_origins
 from auxseg.stages import STAGES
 
-DATA = {
-    "VOC 2012": {"train": 10_582, "val": 1_449},
-    "COCO 2014": {"train": 82_783, "val": 40_504},
-    "10 million": {"train": 10_000_000, "val": 10_000},
-}
+DATA = (
+    {"train": 10_582, "val": 1_449},  # as VOC 2012 with SBD
+    {"train": 82_783, "val": 40_504},  # as COCO 2014
+    {"train": 10_000_000, "val": 10_000},
+)
 WORKERS = (1, 8, 64)
 ROUNDS, EPOCHS, CLASSIFIER_EPOCHS = 3, 10, 8
 """Of the run that is extrapolated to."""
@@ -44,10 +47,29 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--faster", type=float, default=1.0, help="a worker's speed")
     arguments = parser.parse_args()
-    costs = costs_of(arguments.run)
-    page = document(costs, arguments.faster)
+    page = document(measured_in(arguments.run), costs_of(arguments.run), arguments.faster)
     Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
     print(page)
+
+
+def measured_in(run: Path) -> str:
+    """What the seconds are of: photographs, network, sizes."""
+    entries = read_index(run / "index.h5").entries
+    counts = Counter(entry.split for entry in entries)
+    height, width = np.mean([entry.size for entry in entries], axis=0)
+    options = {stage: origin.options for stage, origin in known_origins(run).items()}
+    train, refine, predict = (options[stage] for stage in ("train", "refine", "predict"))
+    model = train["model"]
+    return f"""{counts["train"]} photographs to train on and {counts["val"]} to evaluate, \
+{width:.0f} x {height:.0f} pixels on average, of {len(entries[0].labels)} classes.
+{model["backbone"]} at output stride {model["output_stride"]}, crops of {train["crop_size"]} pixels.
+CAMs at the scales {_listed(options["cam"]["scales"])}, refinement at {_listed(refine["scales"])}\
+{", mirrored" if refine["flip"] else ""}, predictions at {_listed(predict["scales"])}\
+{", mirrored" if predict["flip"] else ""}{", with CRF" if predict["use_crf"] else ""}."""
+
+
+def _listed(scales: list[float]) -> str:
+    return ", ".join(f"{scale:g}" for scale in scales)
 
 
 def costs_of(run: Path) -> pd.DataFrame:
@@ -89,11 +111,17 @@ def hours(costs: pd.DataFrame, images: dict[str, int], workers: int, faster: flo
     )
 
 
-def document(costs: pd.DataFrame, faster: float) -> str:
-    """The page."""
+def document(measured: str, costs: pd.DataFrame, faster: float) -> str:
+    """The page.
+
+    Args:
+        measured: what the seconds are of.
+        costs: of each stage.
+        faster: how many times as fast a worker is.
+    """
     plans = {
-        f"{name}, {workers}": hours(costs, sizes, workers, faster)
-        for name, sizes in DATA.items()
+        f"{_photographs(sizes)}, {workers}": hours(costs, sizes, workers, faster)
+        for sizes in DATA
         for workers in WORKERS
     }
     table = pd.DataFrame(plans)
@@ -103,16 +131,24 @@ def document(costs: pd.DataFrame, faster: float) -> str:
 
 `python benchmarks/costs.py results/RUN{option}` on {machine()}.
 
+{measured}
+
 Seconds an image, start of the stage and all included; of the trainings an image and epoch.
 
 {as_table(costs)}
 
-Hours of a run with photographs of the same size: {ROUNDS} rounds of {EPOCHS} epochs, a classifier
-of {CLASSIFIER_EPOCHS}, each worker {faster:g} times as fast as this machine. Shared work is divided
-as if sharing cost nothing.
+Hours of a run of the same network on more photographs of the same size and number of classes:
+{ROUNDS} rounds of {EPOCHS} epochs, a classifier of {CLASSIFIER_EPOCHS}, each worker {faster:g}
+times as fast as this machine. The columns name photographs to train on and workers: as many as VOC
+2012 and COCO 2014 have, which the presets for these train a far larger network on. Shared work is
+divided as if sharing cost nothing.
 
 {as_table(table)}
 """
+
+
+def _photographs(sizes: dict[str, int]) -> str:
+    return f"{sizes['train']:,}"
 
 
 if __name__ == "__main__":
