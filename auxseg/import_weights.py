@@ -10,7 +10,7 @@ from auxseg.errors import UserError, listing
 from auxseg.nn.backbones import build_backbone
 from auxseg.nn.foreign import Imported, published_name, recognise
 from auxseg.nn.network import AuxSegNet, Classifier, build_network
-from auxseg.nn.weights import fill, misfits, read_state, save_weights
+from auxseg.nn.weights import misfits, read_state, save_weights
 from auxseg.store import file_digest
 
 _BACKBONE: dict[str, Any] = {
@@ -53,7 +53,7 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
         )
     network = _network(imported)
     _refuse_what_does_not_fit(source, network, imported)
-    fill(network, imported.state, source)
+    network.load_state_dict(imported.state, strict=False)
     model = _BACKBONE | (_BRANCHES if imported.kind == "network" else {"weights": "none"})
     description = {
         "kind": imported.kind,
@@ -72,8 +72,9 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
 def _refuse_what_does_not_fit(
     source: Path, network: AuxSegNet | Classifier, imported: Imported
 ) -> None:
-    shapes, missing, _ = misfits(network, imported.state)
-    faults = [f"{published_name(name)}: {fault}" for name, fault in (shapes | missing).items()]
+    shapes, missing, unexpected = misfits(network, imported.state)
+    misfitting = shapes | missing | unexpected
+    faults = [f"{published_name(name)}: {fault}" for name, fault in misfitting.items()]
     faults += [f"{name}: unknown" for name in imported.unknown]
     if faults:
         raise listing(faults, f"{source}: taken for {imported.origin}, but its tensors do not fit")

@@ -78,13 +78,7 @@ def load_weights(network: nn.Module, path: Path | str, *, allow_missing: bool = 
         UserError: unreadable file, or tensors that are missing, left over or of another shape.
     """
     path = Path(path)
-    return fill(network, read_state(path), path, allow_missing=allow_missing)
-
-
-def fill(
-    network: nn.Module, state: Mapping[str, Tensor], path: Path, *, allow_missing: bool = False
-) -> list[str]:
-    """As `load_weights`, from the state dict that a file held."""
+    state = read_state(path)
     own = network.state_dict()
     shapes, missing, unexpected = misfits(network, state)
     faults = [f"{name}: {fault}" for name, fault in shapes.items()]

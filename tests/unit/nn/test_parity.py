@@ -200,8 +200,14 @@ def test_missing_and_unknown_tensors_are_listed(tmp_path):
     torch.save(dict(state), tmp_path / "less.pth")
     state["b9.weight"] = torch.zeros(1)
     torch.save(dict(state), tmp_path / "more.pth")
+    state["seg_conv1.weight"] = torch.zeros(1)  # of a network that is not there otherwise
+    torch.save(dict(state), tmp_path / "half.pth")
 
-    for name, also in (("less", ""), ("more", "  - b9.weight: unknown")):
+    for name, also in (
+        ("less", ""),
+        ("more", "  - b9.weight: unknown"),
+        ("half", "  - seg_conv1.weight: unknown to this network"),
+    ):
         with pytest.raises(UserError) as refused:
             import_weights(tmp_path / f"{name}.pth", tmp_path / "w.safetensors", CLASSES)
         assert f"{name}.pth: taken for a PSA classifier, but its tensors" in str(refused.value)
