@@ -21,19 +21,26 @@ def saliency_crf(options: SaliencyCrfOptions, device: "torch.device") -> Sharpen
         refine_saliency,
         kernels=_kernels(options),
         temperature=options.temperature,
-        infer=_inference(options, device),
+        infer=_inference(options, device, "refine.crf"),
     )
 
 
-def segmentation_crf(options: SegmentationCrfOptions, device: "torch.device") -> Sharpen:
-    """From an image and probabilities to sharper ones; engine torch computes on `device`."""
-    return partial(
-        refine_segmentation, kernels=_kernels(options), infer=_inference(options, device)
-    )
+def segmentation_crf(
+    options: SegmentationCrfOptions, device: "torch.device", key: str = "predict.crf"
+) -> Sharpen:
+    """From an image and probabilities to sharper ones.
+
+    Args:
+        options: the CRF's constants.
+        device: on which engine torch computes.
+        key: the section that the constants stand in, for what is wrong with them.
+    """
+    infer = _inference(options, device, key)
+    return partial(refine_segmentation, kernels=_kernels(options), infer=infer)
 
 
 def workers_beside(threads: int, *used: CrfOptions) -> int:
-    """Processes for what follows the network: as many as cores, where pydensecrf follows alone.
+    """Processes for what follows the network: one a core where every CRF is pydensecrf's, else one.
 
     Engine torch computes where the network does, on all cores or a GPU; in several processes at
     once they would be in each other's way.
@@ -49,9 +56,9 @@ def _kernels(options: CrfOptions) -> Kernels:
     return Kernels(**options.model_dump(exclude=_OWN_KEYS))
 
 
-def _inference(options: CrfOptions, device: "torch.device") -> Inference:
+def _inference(options: CrfOptions, device: "torch.device", key: str) -> Inference:
     if options.engine == "pydensecrf":
         return marginals
     from auxseg.nn import mean_field  # here: the other engine needs no torch
 
-    return partial(mean_field.marginals, device=device)
+    return partial(mean_field.marginals, device=device, key=key)

@@ -60,7 +60,6 @@ def import_weights(source: Path, target: Path, classes: Sequence[str] | None = N
         "classes": names,
         "palette": voc_palette(len(names) + 1),
         "longest_side": _VOC_SIDE,
-        "round": 0,
         "model": model,
         "inputs": {"source": file_digest(source)},
         "options": {"imported_from": imported.origin},

@@ -122,7 +122,7 @@ def _describe_index(
     classes = [index.classes[k] for k in np.flatnonzero(entry.labels)]
     yield from _heading(image_id)
     yield _line("split", entry.split)
-    yield _line("image", f"{entry.image}, {entry.height} x {entry.width}")
+    yield _line("image", f"{entry.image}, {entry.width} x {entry.height} pixels")
     yield _line("classes", ", ".join(classes))
 
 

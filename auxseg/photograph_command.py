@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from auxseg.errors import listing
+from auxseg.errors import UserError, listing, out_of_memory
 
 if TYPE_CHECKING:
     from auxseg.config import PredictOptions
@@ -98,9 +98,17 @@ def predict_photographs(
         runtime=Runtime(threads, device),
     )
     workers = workers_beside(threads, section.crf) if crf else min(threads, _WRITERS)
-    for result in segment_photographs(segmenter, found, output, min(workers, len(found))):
-        shown = ", ".join(f"{one.name} {one.share:.0%}" for one in result.found)
-        print(f"{result.photograph}: {shown or 'background alone'}")
+    try:
+        for result in segment_photographs(segmenter, found, output, min(workers, len(found))):
+            shown = ", ".join(f"{one.name} {one.share:.0%}" for one in result.found)
+            print(f"{result.photograph}: {shown or 'background alone'}")
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise UserError(
+            "the memory is full; name a lower --longest-side, or leave --tta out, and run the same "
+            "command again: what is done is kept."
+        ) from None
     print(f"masks, overlays and segmentation.json: {output}")
 
 

@@ -13,7 +13,7 @@ _SMALLEST = 1e-20
 
 @torch.inference_mode()
 def marginals(
-    image: np.ndarray, unary: np.ndarray, kernels: Kernels, *, device: torch.device
+    image: np.ndarray, unary: np.ndarray, kernels: Kernels, *, device: torch.device, key: str
 ) -> np.ndarray:
     """Mean-field marginals of a dense CRF with Potts compatibility (Krähenbühl & Koltun 2011).
 
@@ -22,6 +22,7 @@ def marginals(
         unary: (K, H, W) float energies.
         kernels: pairwise terms and iterations.
         device: to compute on.
+        key: the section of the configuration that the kernels stand in.
 
     Returns:
         (K, H, W) float32 in [0, 1], adding up to 1 over K.
@@ -29,7 +30,7 @@ def marginals(
     Raises:
         UserError: a kernel is too narrow for an image of this size.
     """
-    terms = _pairwise_terms(torch.tensor(image, device=device), kernels)
+    terms = _pairwise_terms(torch.tensor(image, device=device), kernels, key)
     energy = -torch.from_numpy(unary).to(device, torch.float32).flatten(1).T  # (N, K)
     marginal = energy.softmax(dim=1)
     for _ in range(kernels.iterations):
@@ -41,7 +42,7 @@ def marginals(
 
 
 def _pairwise_terms(
-    image: Tensor, kernels: Kernels
+    image: Tensor, kernels: Kernels, key: str
 ) -> list[tuple[tuple[PermutohedralFilter, Tensor], float]]:
     """Each kernel's filter, what normalises it, and its weight."""
     height, width = image.shape[:2]
@@ -60,7 +61,7 @@ def _pairwise_terms(
             kernel = PermutohedralFilter(points)
         except ValueError:
             raise UserError(
-                f"{widths} of section crf: too narrow for engine torch and an image of {width} x "
+                f"{key}: {widths}: too narrow for engine torch and an image of {width} x "
                 f"{height} pixels; widen them there, or take engine pydensecrf."
             ) from None
         total = kernel(torch.ones(len(points), 1, device=image.device))

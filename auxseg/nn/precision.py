@@ -15,7 +15,8 @@ def refuse_what_is_for_gpus(precision: str, device: torch.device) -> None:
     """
     if precision == "16-mixed" and device.type == "cpu":
         raise UserError(
-            "precision: 16-mixed is for GPUs; on a processor take bf16-mixed or 32-true."
+            "precision of the stage's section: 16-mixed is for GPUs; on a processor take "
+            "bf16-mixed or 32-true."
         )
 
 

@@ -11,8 +11,7 @@ from auxseg.datasets.class_names import BARS, alike
 from auxseg.datasets.folder import SPLITS
 from auxseg.datasets.photographs import by_file_name, find, not_found, png_beside, strays
 from auxseg.datasets.record import Dataset, Record, class_faults
-from auxseg.errors import UserError
-from auxseg.images import read_image, read_mask
+from auxseg.images import read_mask
 from auxseg.project.labelled import Labelled, Labels
 from auxseg.runtime import progress
 
@@ -60,9 +59,9 @@ def survey(found: Labels, images: Path, photos: Mapping[str, Path], masks: Path 
 
 
 def look_at(records: Sequence[Record], classes: tuple[str, ...], threads: int) -> list[Checked]:
-    """Decode each photograph, so that damaged ones show; of one to evaluate check its mask, too."""
+    """Check each photograph and its mask, as stage index will."""
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(partial(_look, classes=classes), records)
+        found = pool.map(partial(check, classes=classes), records)
         return list(progress(found, "photographs", len(records)))
 
 
@@ -110,12 +109,3 @@ def _name_faults(found: Labels) -> list[str]:
         elif not name or not name.isprintable():
             faults.append(f"{found.source}: class {name!r} cannot be printed; rename it.")
     return faults
-
-
-def _look(record: Record, classes: tuple[str, ...]) -> Checked:
-    if record.split == "val" and record.mask is not None:
-        return check(record, classes)
-    try:
-        return Checked(read_image(record.image).shape[:2])
-    except UserError as error:
-        return Checked(faults=(str(error),))

@@ -17,6 +17,7 @@ import numpy as np
 from auxseg.config import PredictOptions, to_json
 from auxseg.crf import segmentation_crf, workers_beside
 from auxseg.datasets.index_file import Entry, Index, read_index
+from auxseg.errors import UserError
 from auxseg.nn.inference import class_probabilities, device_of
 from auxseg.nn.network import AuxSegNet
 from auxseg.nn.weights import load_network
@@ -42,6 +43,8 @@ def run(
     shard: Shard = ALL,
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
+    if known_classes and split is not None:
+        raise UserError("--known-classes takes all labelled images; leave --split out.")
     table = read_index(index)
     split = split or ("labelled" if known_classes else evaluation_split(table))
     entries = {entry.id: entry for entry in shard.take(_entries(table, split))}

@@ -56,7 +56,7 @@ def run(
         "weights": file_digest(weights),
         "saliency": file_digest(saliency),
     }
-    headers = [Header(kind, to_json(options), inputs) for kind in ("saliency", "labels")]
+    headers = [Header(kind, to_json(options.narrowed()), inputs) for kind in ("saliency", "labels")]
     paths = [refined_saliency, labels]
     if shard.joins:
         for path, header in zip(paths, headers, strict=True):
@@ -118,7 +118,9 @@ def _label(
         label_by_segmentation,
         saliency_share=own.saliency_share,
         min_confidence=own.min_confidence,
-        sharpen_labels=segmentation_crf(own.crf, device) if own.use_crf else None,
+        sharpen_labels=(
+            segmentation_crf(own.crf, device, "refine.segmentation.crf") if own.use_crf else None
+        ),
         sharpen=sharpen,
     )
 

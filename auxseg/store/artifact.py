@@ -116,7 +116,7 @@ def open_artifact(path: Path) -> tuple[h5py.File, dict[str, Any]]:
     if path.is_dir():
         raise UserError(f"{path}: a folder; name an artifact in it.")
     if path.suffix != ".h5":
-        raise UserError(f"{path}: no artifact, whose name ends in .h5; name one.")
+        raise UserError(f"{path}: not an artifact: their names end in .h5; name one that does.")
     with contextlib.ExitStack() as on_error, reading(path):
         file = on_error.enter_context(h5py.File(path, "r"))
         attributes = read_attributes(file.attrs)
@@ -157,10 +157,12 @@ def file_digest(path: Path) -> str:
     """An artifact's content digest, or the SHA-256 of any other file.
 
     Raises:
-        UserError: an artifact that is none, or damaged.
+        UserError: missing; or named as an artifact, and none, or damaged.
     """
     if path.suffix == ".h5":
         return str(artifact_attributes(path)["content"])
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; name one that is there.")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

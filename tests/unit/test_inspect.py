@@ -98,7 +98,7 @@ def test_an_index_tells_its_rows_and_one_of_them(tmp_path):
     assert "rows              1" in describe(path)
     assert describe(path, "2007_1").splitlines()[-3:] == [
         "  split             train",
-        f"  image             {Path('a.jpg').resolve()}, 2 x 4",
+        f"  image             {Path('a.jpg').resolve()}, 4 x 2 pixels",
         "  classes           cat",
     ]
 

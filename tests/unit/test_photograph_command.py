@@ -54,6 +54,22 @@ def test_files_in_the_way_are_told_before_the_network_is_looked_at(tmp_path):
     assert str(done.exception).startswith("photographs to segment: 2 faults")
 
 
+@pytest.mark.slow
+def test_a_full_memory_is_told_with_this_commands_own_remedies(
+    small_network, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("auxseg.photographs.segment_photographs", full)
+    arguments = ["predict", "--weights", str(small_network), "--output", str(tmp_path / "out")]
+
+    done = CliRunner().invoke(cli, [*arguments, str(photograph(tmp_path / "a.png"))])
+
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).startswith("the memory is full; name a lower --longest-side")
+
+
 @pytest.mark.parametrize(
     ("options", "flags", "told"),
     [

@@ -15,7 +15,7 @@ from auxseg.ops.kernels import Kernels
 
 SALIENCY = Kernels(1, 3, 3, 60, 5, 5)
 SEGMENTATION = Kernels(10, 4, 3, 83, 5, 3)
-ON_CPU = partial(mean_field.marginals, device=torch.device("cpu"))
+ON_CPU = partial(mean_field.marginals, device=torch.device("cpu"), key="predict.crf")
 
 
 def smooth_probabilities(labels: int, height: int, width: int, seed: int) -> np.ndarray:
@@ -66,6 +66,6 @@ def test_kernels_too_narrow_for_the_lattice_are_told_by_their_keys():
     unary = np.zeros((2, 40, 60), dtype=np.float32)
 
     with pytest.raises(
-        UserError, match="bilateral_sxy and bilateral_srgb of section crf: too narrow"
+        UserError, match=r"^predict\.crf: bilateral_sxy and bilateral_srgb: too narrow"
     ):
         ON_CPU(image, unary, Kernels(1, 3, 3, 0.01, 0.01, 5))

@@ -160,6 +160,7 @@ def test_the_import_says_what_it_recognised_and_what_it_left_out(checkpoint):
     assert "AuxSegNet's reference code, 20 classes" in checkpoint["told"]
     assert "seg_att.g.weight" in checkpoint["told"]
     assert checkpoint["is"]["classes"] == list(CLASSES)
+    assert "round" not in checkpoint["is"]  # the file does not say of which it is
 
 
 def test_a_psa_classifier_is_imported_as_a_classifier(tmp_path):

@@ -10,6 +10,7 @@ import torch
 from auxseg.config import PredictOptions
 from auxseg.crf import segmentation_crf
 from auxseg.datasets.index_file import Entry, read_index
+from auxseg.errors import UserError
 from auxseg.nn.weights import load_network, save_weights
 from auxseg.runtime import Runtime
 from auxseg.segmenter import load_segmenter
@@ -83,6 +84,19 @@ def test_known_classes_are_told_apart_in_every_labelled_image_and_no_others(fini
         for entry in entries:
             own = {0, *(np.flatnonzero(entry.labels) + 1)}
             assert set(np.unique(maps.read(entry.id))) <= own
+
+
+def test_known_classes_are_of_all_labelled_images_and_of_no_split(tmp_path):
+    with pytest.raises(UserError, match="leave --split out"):
+        predict.run(
+            PredictOptions(),
+            index=tmp_path / "index.h5",
+            weights=tmp_path / "w.safetensors",
+            predictions=tmp_path / "p.h5",
+            runtime=Runtime(1),
+            split="test",
+            known_classes=True,
+        )
 
 
 def planes_where_all_is_salient(finished: Path, folder: Path, share: float, known: bool) -> list:

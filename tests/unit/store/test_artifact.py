@@ -96,3 +96,9 @@ def test_digests_of_weights_are_those_of_their_bytes(tmp_path):
     path.write_bytes(b"abc")
 
     assert file_digest(path) == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["gone.safetensors", "."])
+def test_a_file_that_is_not_there_has_no_digest(tmp_path, name):
+    with pytest.raises(UserError, match="no such file; name one that is there"):
+        file_digest(tmp_path / name)
