@@ -41,7 +41,7 @@ def run(
     inputs = {"index": file_digest(index)}
     if weights is not None and options.source == "classifier":
         inputs["weights"] = file_digest(weights)
-    header = Header("cam", to_json(options), inputs)
+    header = Header("cam", to_json(options.narrowed()), inputs)
     if shard.joins:
         join_shards(cam, header, shard, entries)
         return

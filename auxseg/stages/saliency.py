@@ -35,7 +35,7 @@ def run(
     model = None if options.source == "maps" else _model_file(options)
     if model is not None:
         inputs["model"] = file_digest(model)
-    header = Header("saliency", to_json(options), inputs)
+    header = Header("saliency", to_json(options.narrowed()), inputs)
     if shard.joins:
         join_shards(saliency, header, shard, entries)
         return

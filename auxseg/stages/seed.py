@@ -46,7 +46,7 @@ def run(
         used = {"cam": cam, "saliency": saliency if options.use_saliency else None}
         inputs |= {name: file_digest(path) for name, path in used.items() if path is not None}
         source = _by_fusion(cam, used["saliency"], options)
-    header = Header("labels", to_json(options), inputs)
+    header = Header("labels", to_json(options.narrowed()), inputs)
     # Files have no digest, so maps of an interrupted run may be those of other files.
     resume = options.labels is None
     with source as label_of, MapWriter(labels, header, resume=resume) as writer:
