@@ -1,6 +1,6 @@
 """Photos with image-level labels to a segmentation model: eleven stages, each a rule and a command.
 
-index -> saliency -> classify -> cam -> seed -> (train -> refine -> predict) x rounds
+index -> masks, saliency -> classify -> cam -> seed -> (train -> refine -> predict) x rounds
 -> evaluate -> report
 """
 

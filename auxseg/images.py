@@ -43,7 +43,11 @@ def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Decode an index or palette PNG to (H, W) uint8 class indices, palette left aside."""
+    """Decode an index or palette PNG to (H, W) uint8 class indices, palette left aside.
+
+    Raises:
+        UserError: as of `read_image`; or another picture than a palette or 8-bit grey PNG.
+    """
     with _decoding(path) as image:
         if image.mode not in ("P", "L", "1"):
             raise UserError(
@@ -55,7 +59,11 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def read_saliency(path: Path) -> np.ndarray:
-    """Decode a saliency map to (H, W) uint8, 255 = surely salient; 16-bit maps are scaled."""
+    """Decode a saliency map to (H, W) uint8, 255 = surely salient; 16-bit maps are scaled.
+
+    Raises:
+        UserError: as of `read_image`.
+    """
     with _decoding(path) as image:
         if image.mode.startswith("I") or image.mode == "F":
             return _to_8_bit(np.asarray(image))
@@ -63,7 +71,11 @@ def read_saliency(path: Path) -> np.ndarray:
 
 
 def read_values(path: Path) -> np.ndarray:
-    """Decode any picture to the values that it stores: (H, W) or (H, W, channels)."""
+    """Decode any picture to the values that it stores: (H, W[, channels]), dtype of its mode.
+
+    Raises:
+        UserError: as of `read_image`.
+    """
     with _decoding(path) as image:
         return np.asarray(image)
 

@@ -8,10 +8,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from auxseg.datasets.index_file import Index, read_index
-from auxseg.datasets.palette import Palette
 from auxseg.errors import UserError
 from auxseg.images import encoded, png_text, read_values, values_digest
-from auxseg.report.palette import full_palette, heat_colors
+from auxseg.report.palette import heat_colors, palette_picture
 from auxseg.runtime import progress
 from auxseg.store import MapReader, file_digest, inputs_of, write_atomically
 
@@ -95,13 +94,6 @@ def picture_of(kind: str, values: np.ndarray, index: Index | None) -> Image.Imag
     if kind == "saliency":
         return Image.fromarray(planes)
     return palette_picture(planes, index.palette if index else ())
-
-
-def palette_picture(classes: np.ndarray, palette: Palette) -> Image.Image:
-    """(H, W) uint8 class indices as a palette image."""
-    image = Image.fromarray(classes)
-    image.putpalette(full_palette(palette).tobytes())
-    return image
 
 
 def write_png(picture: Image.Image, path: Path, about: PngInfo | None = None) -> None:

@@ -29,7 +29,7 @@ class Runtime:
 
     Attributes:
         threads: processor cores the stage may use.
-        device: "auto", "cpu", "cuda", "mps": Fabric's accelerator names.
+        device: "auto", "cpu", "cuda": Fabric's accelerator names.
         devices: of that kind, each with a process of its own; more than one for training alone.
     """
 

@@ -33,7 +33,7 @@ _ARGUMENTS = {
     "initial_weights": "The .safetensors to start from: the classifier's, or the last round's.",
     "round_number": "Of the round, from 0 on.",
     "history": "The CSV of losses to write.",
-    "devices": "GPUs (or, with --device cpu, processes) that share every batch.",
+    "devices": "GPUs (or, with --device cpu, processes) that share every batch; 0 counts as 1.",
     "cam": "cam.h5: class activation maps.",
     "labels": "labels.h5: pseudo labels.",
     "refined_saliency": "The next round's saliency.h5, to write.",

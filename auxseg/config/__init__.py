@@ -34,6 +34,7 @@ from auxseg.config.parse import (
 )
 from auxseg.config.training import (
     BackboneOptions,
+    Balance,
     ClassifyJob,
     ClassifyOptions,
     ModelOptions,
@@ -52,6 +53,7 @@ from auxseg.config.whole import (
 __all__ = [
     "STAGE_OPTIONS",
     "BackboneOptions",
+    "Balance",
     "CamOptions",
     "ClassifyJob",
     "ClassifyOptions",

@@ -15,6 +15,7 @@ def _whole_number(value: Any) -> Any:
 LARGEST_SEED = 10**6
 OutputStride = Annotated[Literal[8, 16], BeforeValidator(_whole_number)]
 FrozenStride = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole_number)]
+Balance = Literal["none", "background", "classes"]
 
 
 class BackboneOptions(Section):
@@ -144,7 +145,7 @@ class TrainOptions(TrainingOptions):
     classification_weight: float = Field(1.0, ge=0, description="of the classification loss")
     saliency_weight: float = Field(1.0, ge=0, description="of both saliency losses")
     segmentation_weight: float = Field(1.0, ge=0, description="of both segmentation losses")
-    balance: Literal["none", "background", "classes"] = Field(
+    balance: Balance = Field(
         "none",
         description="what weighs the same in each batch's segmentation loss, however many pixels "
         "it has: every pixel, background and foreground, or background and every class",

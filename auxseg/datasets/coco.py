@@ -171,7 +171,7 @@ def _check_outline(segmentation: Any, shape: tuple[int, int]) -> None:
 
 
 def _unpacked(counts: str) -> list[int]:
-    """The runs of a packed region: five bits a letter; from the fourth on without the last but one.
+    """The runs of a packed region: five bits a letter; from the fourth on less the last but one.
 
     pycocotools trusts such a text, and makes a mask of whatever lies in memory if it ends early.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auxseg.download.archives import ARCHIVES, VOC_ROOT, Archive
 from auxseg.download.extract import extract
-from auxseg.download.fetch import downloaded, fetch, partial
+from auxseg.download.fetch import downloaded, fetch, unfinished
 from auxseg.download.sbd import TRAIN_AUG, check_voc, unpack_sbd
 from auxseg.errors import UserError
 from auxseg.store import write_atomically
@@ -52,7 +52,7 @@ def _download(dataset: str, folder: Path, archives: Sequence[Archive]) -> str:
             files = unpack(fetch(archive, folder), archive.wanted, folder)
             os.sync()  # a receipt must not outlive its files in a power cut
             _write_receipt(archive, folder, files)
-        for path in (downloaded(archive, folder), partial(archive, folder)):
+        for path in (downloaded(archive, folder), unfinished(archive, folder)):
             path.unlink(missing_ok=True)  # also what a call left that was stopped just here
     state = "complete" if missing else "was complete, nothing to do"
     return f"{folder}: {dataset} {state}\n{_use(dataset, folder)}"

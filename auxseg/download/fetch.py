@@ -55,7 +55,7 @@ def fetch(archive: Archive, folder: Path, tries: int = 5) -> Path:
                     f"run the same command again."
                 )
             return path
-    part = partial(archive, folder)
+    part = unfinished(archive, folder)
     if _size(part) > archive.bytes:
         part.unlink()
     needed = archive.bytes - _size(part) + archive.unpacked
@@ -79,7 +79,7 @@ def downloaded(archive: Archive, folder: Path) -> Path:
     return folder / f"auxseg-{archive.name}"
 
 
-def partial(archive: Archive, folder: Path) -> Path:
+def unfinished(archive: Archive, folder: Path) -> Path:
     """Where it lies as long as it is not whole."""
     return folder / f"auxseg-{archive.name}.part"
 

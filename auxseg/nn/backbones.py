@@ -106,7 +106,7 @@ def build_backbone(
     freeze_batch_norm: bool = True,
     frozen_stride: int = 1,
 ) -> Backbone:
-    """A randomly initialised backbone; `weights.initialise_backbone` fills it.
+    """A randomly initialised backbone; `imagenet.initialise_backbone` fills it.
 
     Args:
         name: resnet38d, a timm model name, or torchvision/resnet50, torchvision/resnet101.

@@ -26,8 +26,7 @@ from auxseg.images import (
     scaled_size,
     values_digest,
 )
-from auxseg.pictures import palette_picture
-from auxseg.report.palette import overlay_classes
+from auxseg.report.palette import overlay_classes, palette_picture
 from auxseg.store import sha256, write_atomically
 
 FORMAT_VERSION = 1

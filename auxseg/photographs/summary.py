@@ -41,7 +41,7 @@ class Segmented(_Part):
         photograph: its file.
         width, height: of it upright, pixels.
         mask, overlay: files below the folder of results.
-        key: that the mask carries; of another key it is another mask.
+        key: that the mask carries; a mask with another key is not the one listed.
         found: the classes in it.
     """
 
@@ -127,7 +127,7 @@ def listed_before(
 
 
 def write_summary(folder: Path, classes: tuple[str, ...], listed: Iterable[Segmented]) -> None:
-    """Write a folder's summary; of two entries of one mask the later holds."""
+    """Write a folder's summary; where two entries name one mask, the later is kept."""
     by_mask = {one.mask: one for one in listed}
     photographs = tuple(by_mask[mask] for mask in sorted(by_mask))
     summary = _Summary(classes=classes, photographs=photographs)

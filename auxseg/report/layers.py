@@ -10,9 +10,9 @@ from PIL import Image
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.palette import Palette
 from auxseg.datasets.record import IGNORE
-from auxseg.images import encoded, fit, scaled_size
-from auxseg.report.palette import full_palette, heat_colors
-from auxseg.report.panels import fit_classes, fit_heat
+from auxseg.images import encoded, fit, fit_mask, scaled_size
+from auxseg.report.palette import heat_colors, palette_picture
+from auxseg.report.panels import fit_heat
 from auxseg.report.tiles import ClassMaps, Maps
 
 LONGEST_SIDE = 400
@@ -68,7 +68,7 @@ def layers_of(
         heat = fit_heat(maps.cam.read(entry.id).max(axis=0), size)
         yield _jpeg("CAM", heat_colors(heat))
     for title, classes in of_classes.titled():
-        yield _class_png(title, fit_classes(classes, size), palette)
+        yield _class_png(title, fit_mask(classes, size), palette)
 
 
 def grey_png(values: np.ndarray) -> bytes:
@@ -86,8 +86,7 @@ def _jpeg(title: str, picture: np.ndarray) -> Encoded:
 
 def _class_png(title: str, classes: np.ndarray, palette: Palette) -> Encoded:
     """Palette PNG through which the photograph shows where there is background."""
-    image = Image.fromarray(classes)
-    image.putpalette(full_palette(palette).tobytes())
+    image = palette_picture(classes, palette)
     opacity = np.full(256, 255, dtype=np.uint8)
     opacity[0], opacity[IGNORE] = 0, _IGNORED_OPACITY
     return Encoded(

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib import colormaps
+from PIL import Image
 
 from auxseg.datasets.palette import Palette, voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE
@@ -19,6 +20,13 @@ def full_palette(palette: Palette) -> np.ndarray:
     colors[: len(palette)] = np.asarray(palette, dtype=np.uint8).reshape(-1, 3)
     colors[IGNORE] = IGNORED_VOC
     return colors
+
+
+def palette_picture(classes: np.ndarray, palette: Palette) -> Image.Image:
+    """(H, W) uint8 class indices as a palette image."""
+    image = Image.fromarray(classes)
+    image.putpalette(full_palette(palette).tobytes())
+    return image
 
 
 def overlay_classes(photo: np.ndarray, classes: np.ndarray, palette: Palette) -> np.ndarray:

@@ -74,12 +74,6 @@ def fit_heat(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def fit_classes(classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8 class indices resampled to `size` by the nearest pixel."""
-    image = Image.fromarray(classes).resize((size[1], size[0]), Image.Resampling.NEAREST)
-    return np.asarray(image)
-
-
 def compose(
     tiles: Sequence[Tile], present: Iterable[int], classes: Sequence[str], palette: Palette
 ) -> Image.Image:

@@ -7,8 +7,9 @@ import numpy as np
 
 from auxseg.datasets.index_file import Entry
 from auxseg.datasets.palette import Palette
+from auxseg.images import fit_mask
 from auxseg.report.palette import overlay_classes, overlay_heat
-from auxseg.report.panels import Tile, fit_classes, fit_heat, fit_photo, tile_size
+from auxseg.report.panels import Tile, fit_heat, fit_photo, tile_size
 from auxseg.store import MapReader
 
 
@@ -76,7 +77,7 @@ def tiles_of(
 
     present = {int(k) + 1 for k in np.flatnonzero(entry.labels)}
     for title, classes in class_maps(entry.id, maps).titled():
-        fitted = fit_classes(classes, size)
+        fitted = fit_mask(classes, size)
         tiles.append(Tile(title, overlay_classes(small, fitted, palette)))
         present |= {int(index) for index in np.unique(classes)}
     return tiles, present

@@ -2,7 +2,7 @@
 
 done         whole, and made from the inputs that lie there
 stale        whole, and made from other inputs, or from such as are themselves to be made again
-unreadable   a file is damaged or of another format: delete it, that its stage makes it again
+unreadable   a file is damaged or of another format: delete it, so that its stage makes it again
 running      not whole, and something was written within the last ten minutes; a process that was
              killed since then looks the same
 interrupted  not whole, and the log tells that the job ended, or nothing was written for longer; a

@@ -42,7 +42,7 @@ def part_files(path: Path) -> list[Path]:
 
 
 def maps_in_parts(path: Path) -> int:
-    """How many maps the whole parts of an unfinished artifact hold; none where one is damaged."""
+    """How many maps the parts of an unfinished artifact hold; a damaged one counts as none."""
     count = 0
     for part in part_files(path):
         with contextlib.suppress(OSError, KeyError, RuntimeError), h5py.File(part, "r") as file:

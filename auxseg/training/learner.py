@@ -154,7 +154,7 @@ class Learner:
             for (name, value), found in zip(values.items(), sums, strict=True)
         }
 
-    def any_of(self, number: int) -> int:
+    def largest_of(self, number: int) -> int:
         """The largest number that a process came with."""
         if self.fabric.world_size == 1:
             return number

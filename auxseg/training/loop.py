@@ -41,7 +41,7 @@ class Paths:
 
     @classmethod
     def beside(cls, weights: Path, history: Path) -> "Paths":
-        """Checkpoint and event files in the folder of the weights, and with another name's name."""
+        """Checkpoint and event files beside the weights, and named after other than `weights`."""
         prefix = "" if weights.stem == "weights" else f"{weights.stem}-"
         return cls(
             weights.with_name(f"{prefix}checkpoint.pt"),
@@ -79,7 +79,8 @@ def fit(
 
     Raises:
         UserError: a loss became NaN or infinite; says which, and in which step.
-        Stopped: the process was told to end, the checkpoint is written, and all know; in the first.
+        Stopped: the process was told to end, the checkpoint is written, and all processes know;
+            raised in the first alone.
     """
     learner = Learner(network, losses_of, options, runtime)
     share = (learner.fabric.global_rank, learner.fabric.world_size)
@@ -98,7 +99,7 @@ def fit(
                 step = log.done
                 losses = learner.step(batch, step / log.steps, step)
                 log.add({"epoch": epoch, "step": step, **losses})
-                if signal := learner.any_of(stopped() or 0):
+                if signal := learner.largest_of(stopped() or 0):
                     log.save()
                     learner.fabric.barrier()
                     if learner.fabric.is_global_zero:

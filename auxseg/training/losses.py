@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from auxseg.config import TrainJob
+from auxseg.config import Balance, TrainJob
 from auxseg.datasets.record import IGNORE
 from auxseg.nn.network import Outputs
 from auxseg.nn.resize import resize_bilinear
 
 Losses = dict[str, Tensor]
-Balance = Literal["none", "background", "classes"]
 Counts = dict[str, Tensor]
 """How many targets of each kind a batch has: what its sums are divided by."""
 

@@ -292,3 +292,4 @@ def test_a_photograph_is_averaged_and_a_mask_keeps_its_indices():
 
     assert fit(photo, (1, 1)).tolist() == [[100]]
     assert fit_mask(mask, (1, 2)).tolist() == [[1, 7]]
+    assert np.unique(fit_mask(mask, (64, 63))).tolist() == [1, 7]

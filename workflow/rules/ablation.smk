@@ -115,5 +115,3 @@ use rule ablation as changes with:
     params:
         comparison="changes",
         networks=changed_networks,
-        seeds=repeated_seeds(),
-        folder=folder_of_output("table"),

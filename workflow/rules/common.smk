@@ -90,7 +90,7 @@ def file_if_there(path):
 
 @functools.cache
 def digest_of(*folders):
-    """Of what folders hold, taken once."""
+    """The digest of what folders hold, computed once a process."""
     return folder_digest(folders)
 
 

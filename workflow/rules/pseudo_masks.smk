@@ -22,8 +22,7 @@ use rule predict_round as predict_labelled with:
     params:
         options=options("predict", known_classes=True),
         split="--known-classes",
-        shard=shard_flag,
-        rounds=CONFIG.rounds,
+        made_from=made_from(final_weights),
 
 
 use rule predict_labelled as predict_labelled_shard with:

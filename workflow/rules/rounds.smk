@@ -156,10 +156,8 @@ use rule predict_round as predict_test with:
     benchmark:
         "<benchmarks>/predict_test.tsv"
     params:
-        options=options("predict"),
         split="--split test",
-        shard=shard_flag,
-        rounds=CONFIG.rounds,
+        made_from=made_from(final_weights),
 
 
 use rule predict_test as predict_test_shard with:

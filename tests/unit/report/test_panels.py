@@ -12,7 +12,6 @@ from auxseg.report.panels import (
     choose,
     compose,
     file_name,
-    fit_classes,
     tile_size,
 )
 
@@ -64,12 +63,6 @@ def test_images_are_fitted_into_a_square_tile():
     assert tile_size(100, 200) == (TILE // 2, TILE)
     assert tile_size(400, 100) == (TILE, TILE // 4)
     assert tile_size(1, 5000) == (1, TILE)
-
-
-def test_class_maps_are_resampled_without_inventing_classes():
-    classes = np.array([[0, 255], [3, 20]], dtype=np.uint8)
-    fitted = fit_classes(classes, (64, 64))
-    assert np.unique(fitted).tolist() == [0, 3, 20, 255]
 
 
 def test_tiles_stand_pixel_for_pixel_side_by_side_below_their_titles():
