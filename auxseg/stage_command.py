@@ -39,7 +39,7 @@ _ARGUMENTS = {
     "refined_saliency": "The next round's saliency.h5, to write.",
     "predictions": "predictions.h5: segmentations.",
     "split": "train, val or test.",
-    "known_classes": "Segment all labelled images, each into the classes of its label.",
+    "known_classes": "Segment labelled images, each into the classes of its label.",
     "metrics": "The CSV of figures to write.",
     "per_class": "The CSV of figures by class to write.",
     "folder": "The run's folder.",

@@ -1,9 +1,9 @@
 """Segments images: at a single scale, multi-scale, and multi-scale with a dense CRF.
 
 Reads:  index.h5, round{r}/weights.safetensors and the images: those of split val (of train, if
-        there is no val); of another split; or, with --known-classes, all that are labelled, each
-        into background and the classes of its label alone, which are told from the background with
-        the help of the network's saliency.
+        there is no val); or of another split. With --known-classes all that are labelled (of the
+        split, if one is named), each into background and the classes of its label alone, which are
+        told from the background with the help of the network's saliency.
 Writes: round{r}/predictions.h5: (V, H, W) uint8 an image, 0 background, k + 1 = class k; the root
         attribute "variants" names the V planes.
 """
@@ -43,11 +43,9 @@ def run(
     shard: Shard = ALL,
 ) -> None:
     """Write predictions.h5; continues an interrupted run."""
-    if known_classes and split is not None:
-        raise UserError("--known-classes takes all labelled images; leave --split out.")
     table = read_index(index)
     split = split or ("labelled" if known_classes else evaluation_split(table))
-    entries = {entry.id: entry for entry in shard.take(_entries(table, split))}
+    entries = {entry.id: entry for entry in shard.take(_entries(table, split, known_classes))}
     header = Header(
         "predictions",
         to_json(options.narrowed(known_classes=known_classes)),
@@ -76,10 +74,13 @@ def evaluation_split(index: Index) -> str:
     return "val" if any(entry.split == "val" for entry in index.entries) else "train"
 
 
-def _entries(index: Index, split: str) -> list[Entry]:
-    if split == "labelled":
-        return [entry for entry in index.entries if entry.labels.any()]
-    return index.split(split)
+def _entries(index: Index, split: str, known_classes: bool) -> list[Entry]:
+    found = list(index.entries) if split == "labelled" else index.split(split)
+    if not known_classes:
+        return found
+    if not (labelled := [entry for entry in found if entry.labels.any()]):
+        raise UserError(f"no image of split {split!r} is labelled; leave --known-classes out.")
+    return labelled
 
 
 def _jobs(

@@ -1,5 +1,6 @@
 """Predictions of a tiny network on tiny generated photographs."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import torch
 
 from auxseg.config import PredictOptions
 from auxseg.crf import segmentation_crf
-from auxseg.datasets.index_file import Entry, read_index
+from auxseg.datasets.index_file import Entry, read_index, write_index
 from auxseg.errors import UserError
 from auxseg.nn.weights import load_network, save_weights
 from auxseg.runtime import Runtime
 from auxseg.segmenter import load_segmenter
 from auxseg.stages import predict
-from auxseg.store import MapReader
+from auxseg.store import Header, MapReader
 from tests.unit.one_round import content, predict_round
 from tests.unit.restated_views import mean_over_views, vivid_network
 
@@ -86,17 +87,28 @@ def test_known_classes_are_told_apart_in_every_labelled_image_and_no_others(fini
             assert set(np.unique(maps.read(entry.id))) <= own
 
 
-def test_known_classes_are_of_all_labelled_images_and_of_no_split(tmp_path):
-    with pytest.raises(UserError, match="leave --split out"):
-        predict.run(
-            PredictOptions(),
-            index=tmp_path / "index.h5",
-            weights=tmp_path / "w.safetensors",
-            predictions=tmp_path / "p.h5",
-            runtime=Runtime(1),
-            split="test",
-            known_classes=True,
-        )
+def test_known_classes_of_a_split_are_those_of_its_labelled_images(finished, tmp_path):
+    index = read_index(finished / "index.h5")
+    first, *others = index.split("val")
+    without = replace(first, labels=np.zeros_like(first.labels))
+    write_index(tmp_path / "index.h5", Header("index"), replace(index, entries=(without, *others)))
+    arguments = {
+        "index": tmp_path / "index.h5",
+        "weights": finished / "round0/weights.safetensors",
+        "predictions": tmp_path / "p.h5",
+        "runtime": Runtime(2),
+        "split": "val",
+        "known_classes": True,
+    }
+
+    predict.run(PredictOptions(scales=(1.0,), use_crf=False), **arguments)
+
+    with MapReader(tmp_path / "p.h5") as maps:
+        assert maps.ids() == sorted(entry.id for entry in others)
+
+    write_index(tmp_path / "index.h5", Header("index"), replace(index, entries=(without,)))
+    with pytest.raises(UserError, match="no image of split 'val' is labelled"):
+        predict.run(PredictOptions(), **arguments)
 
 
 def planes_where_all_is_salient(finished: Path, folder: Path, share: float, known: bool) -> list:
