@@ -1,12 +1,17 @@
 """Which files decide on a data set's records, so that a change of one is noticed."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from auxseg.config import IndexOptions
-from auxseg.datasets.folders import walk
+from auxseg.datasets.photographs import SUFFIXES, files_below
+
+_READ = {*SUFFIXES, ".xml", ".npy", ".h5"}
+_OF_ONE_SIZE = {".npy", ".h5", ".bmp", ".tif", ".tiff"}  # whatever they show
+_MIDDLE = 2**16  # bytes: a whole data set's arrays would take long to read
 
 
 def label_files(options: IndexOptions) -> list[Path]:
@@ -27,25 +32,37 @@ def label_files(options: IndexOptions) -> list[Path]:
 
 
 def folder_digest(folders: Iterable[Path]) -> str:
-    """Of the names and sizes of all files in some folders, and of what XML files say.
+    """Of the names and sizes of all files in some folders that a stage may read.
 
-    Another digest when a file is added, removed, or replaced by one of another size, and when a
-    label in an annotation is mended. A folder may be missing. Times are left out: a copied data
-    set is the same.
+    Another digest when one is added, removed, or replaced by one of another size; also when a label
+    in an annotation is mended, or an array or picture of a kind whose size tells nothing is another
+    in the middle. A folder may be missing. Times do not count: a copied data set is the same. Nor
+    do hidden files and those of other kinds, which systems leave in folders that are looked into.
     """
     digest = hashlib.sha256()
     for folder in folders:
-        for place, _, names in walk(folder):
-            for name in names:
-                path = place / name
-                try:
-                    size = path.stat().st_size
-                except OSError:  # a link that leads nowhere
-                    size = path.lstat().st_size
-                digest.update(os.fsencode(f"{path.relative_to(folder)}\0{size}\0"))
-                if path.suffix == ".xml" and path.is_file():
-                    digest.update(path.read_bytes())
+        for path in files_below(folder):
+            if path.suffix.lower() in _READ:
+                digest.update(os.fsencode(f"{path.relative_to(folder)}\0"))
+                digest.update(_state(path))
     return digest.hexdigest()[:16]
+
+
+def _state(path: Path) -> bytes:
+    """The size of a file, and what of its content can change without it."""
+    try:
+        size = path.stat().st_size
+    except OSError:  # a link that leads nowhere
+        size = path.lstat().st_size
+    content = b""
+    with contextlib.suppress(OSError):  # which the stage that reads it will tell
+        if path.suffix == ".xml":
+            content = path.read_bytes()
+        elif path.suffix.lower() in _OF_ONE_SIZE:
+            with path.open("rb") as stream:
+                stream.seek(max(0, size - _MIDDLE) // 2)
+                content = stream.read(_MIDDLE)
+    return b"%d\0" % size + content
 
 
 def mask_folders(options: IndexOptions) -> list[Path]:

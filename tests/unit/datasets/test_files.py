@@ -151,6 +151,26 @@ def test_a_mended_annotation_of_the_same_length_changes_the_digest(tmp_path):
     assert folder_digest(data_folders(chosen)) != before
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".h5", ".bmp"])
+def test_an_array_of_the_same_size_and_other_values_changes_the_digest(tmp_path, suffix):
+    add(tmp_path / f"maps/x{suffix}", bytes(10**6))
+    before = folder_digest([tmp_path / "maps"])
+
+    add(tmp_path / f"maps/x{suffix}", bytes(5 * 10**5) + b"1" + bytes(5 * 10**5 - 1))
+
+    assert folder_digest([tmp_path / "maps"]) != before
+
+
+@pytest.mark.parametrize("left", [".DS_Store", "Thumbs.db", ".hidden/y.jpg", "segmentation.json"])
+def test_what_is_no_part_of_a_data_set_changes_no_digest(tmp_path, left):
+    add(tmp_path / "images/x.jpg", b"photo")
+    before = folder_digest([tmp_path / "images"])
+
+    add(tmp_path / "images" / left, b"left by a system")
+
+    assert folder_digest([tmp_path / "images"]) == before
+
+
 def test_a_link_that_leads_nowhere_is_no_obstacle(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images/x.jpg").symlink_to(tmp_path / "gone.jpg")
