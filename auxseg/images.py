@@ -9,15 +9,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from auxseg.errors import UserError
 
 warnings.filterwarnings("ignore", module="PIL")  # odd metadata of photographs that are fine
 Image.MAX_IMAGE_PIXELS = None  # the limit is ours, below, with a sentence of its own
 MAX_PIXELS = 200_000_000
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # what editors note may be long
 # Pillow knows many more, some of which start other programs (EPS) or are rarely tested.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientation -> what makes it upright."""
 
 
 def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
@@ -33,7 +45,9 @@ def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
         UserError: the file is missing, empty, truncated, too large or not an image.
     """
     with _decoding(Path(path), content) as image:
-        ImageOps.exif_transpose(image, in_place=True)
+        # Not by ImageOps, which reads and writes all metadata and stumbles over what is odd there.
+        if (turn := _TURNS.get(image.getexif().get(_ORIENTATION))) is not None:
+            image = image.transpose(turn)
         if image.mode.startswith("I") or image.mode == "F":
             image = Image.fromarray(_to_8_bit(np.asarray(image)))
         if "A" in image.mode or "transparency" in image.info:
@@ -125,7 +139,7 @@ def image_size(path: Path, content: bytes | None = None) -> tuple[int, int]:
     """
     with _opening(path, content) as image:
         # Pillow gives a TIFF's size as it is upright.
-        lying = image.format != "TIFF" and image.getexif().get(0x0112) in (5, 6, 7, 8)
+        lying = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
         return (image.width, image.height) if lying else (image.height, image.width)
 
 
@@ -179,8 +193,9 @@ def _opening(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     try:
         if content == b"" or (content is None and path.stat().st_size == 0):
             raise UserError(f"{path}: the file is empty (0 bytes); copy it again.")
-        source = path if content is None else io.BytesIO(content)
-        with Image.open(source, formats=_FORMATS) as image:
+        # Never by its name: Pillow would map a turned TIFF into memory as if it were upright.
+        source = path.open("rb") if content is None else io.BytesIO(content)
+        with source, Image.open(source, formats=_FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from auxseg import images
 from auxseg.errors import UserError
@@ -61,6 +62,36 @@ def test_photographs_are_turned_upright(tmp_path, orientation, upright, kind, se
     lost = 16 if kind == "jpg" else 0
     assert image_size(path) == upright.shape[:2]
     assert np.abs(read_image(path).astype(int) - upright).max() <= lost
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
+def test_a_turned_tiff_is_read_like_its_bytes(tmp_path, mode):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    grey = np.arange(12, dtype=np.uint16 if mode == "I;16" else np.uint8).reshape(3, 4) * 20
+    image = Image.fromarray(grey) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    image.save(tmp_path / "a.tif", exif=exif)
+
+    found = read_image(tmp_path / "a.tif")
+
+    assert found.shape == (4, 3, 3)
+    assert np.array_equal(found, read_image("a.tif", (tmp_path / "a.tif").read_bytes()))
+    if mode == "L":
+        assert found[..., 0].tolist() == np.rot90(grey, -1).tolist()
+
+
+def test_odd_metadata_is_no_fault(tmp_path):
+    turned = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    text_for_a_number = struct.pack("<HHI4s", 0x011A, 2, 4, b"abc")
+    entries = struct.pack("<H", 2) + turned + text_for_a_number + bytes(4)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + entries
+    Image.fromarray(GRADIENT).save(tmp_path / "a.png", exif=exif)
+    history = PngInfo()
+    history.add_itxt("XML:com.adobe.xmp", "x" * 3_000_000, zip=True)
+    Image.fromarray(GRADIENT).save(tmp_path / "b.png", pnginfo=history)
+
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(GRADIENT, -1))
+    assert np.array_equal(read_image(tmp_path / "b.png"), GRADIENT)
 
 
 def test_grey_16_bit_images_keep_their_range(tmp_path):
