@@ -73,13 +73,21 @@ def parse_stage_options(stage: str, text: str) -> Section:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"--options {source}: cannot be read ({error}).") from None
     try:
-        values = yaml.safe_load(text) or {}
+        values = _json_or_yaml(text) or {}
     except yaml.YAMLError as error:
         raise listing([str(error).replace("\n", " ")], f"{source} is not YAML") from None
     refuse_repeated_keys(text, source)
     if not isinstance(values, dict):
         raise listing([f"got {text!r}"], f"{source} must be a mapping such as '{{key: value}}'")
     return _parse(STAGE_OPTIONS[stage], values, source)
+
+
+def _json_or_yaml(text: str) -> Any:
+    """JSON as what it is: YAML would take its escapes of an emoji for two letters."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def refuse_repeated_keys(text: str, source: str) -> None:

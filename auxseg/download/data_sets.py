@@ -130,7 +130,7 @@ def _use(dataset: str, folder: Path) -> str:
 
 def _command(preset: str, index: dict[str, dict[str, str]]) -> str:
     file = f"workflow/presets/{preset}.yaml"
-    config = shlex.quote(f"index={json.dumps(index)}")
+    config = shlex.quote(f"index={json.dumps(index, ensure_ascii=False)}")
     return (
         f"To use it, with saliency and first weights as the head of {file} says:\n"
         f"  snakemake --configfile {file} --config {config}"

@@ -8,6 +8,7 @@ import pytest
 from auxseg.config import (
     STAGE_OPTIONS,
     Config,
+    ReportOptions,
     parse_config,
     parse_stage_options,
     refuse_repeated_keys,
@@ -228,6 +229,12 @@ def test_long_options_on_the_command_line_are_not_taken_for_a_file():
     text = "title: " + "a" * 5000
 
     assert parse_stage_options("report", text).title == "a" * 5000
+
+
+def test_letters_beyond_the_basic_plane_reach_a_stage():
+    options = ReportOptions(title="Cats 😀 𠮷")
+
+    assert parse_stage_options("report", to_json(options)) == options
 
 
 @pytest.mark.parametrize(
