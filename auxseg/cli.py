@@ -12,7 +12,7 @@ from auxseg.errors import UserError, disk_fault, out_of_memory
 from auxseg.photograph_command import predict_photographs
 from auxseg.stage_command import stage_command
 from auxseg.stages import STAGES
-from auxseg.stopping import Stopped, ignore_signals, stop_on_signals
+from auxseg.stopping import Stopped, end_workers, ignore_signals, stop_on_signals
 from auxseg.tools import TOOLS
 
 
@@ -92,6 +92,7 @@ def main() -> None:
         sys.exit(128 + stopped.number)
     finally:
         ignore_signals()
+        end_workers()
 
 
 def _first_line_of_module(name: str) -> str:

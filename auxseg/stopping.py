@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import parent_process
+from multiprocessing import active_children, parent_process
 from types import FrameType
 
 from auxseg.runtime import bind_opencv
@@ -106,6 +106,12 @@ def begin_worker() -> None:
     ignore_signals()
     if (parent := parent_process()) is not None:
         _end_after(parent.join)
+
+
+def end_workers() -> None:
+    """End workers that a failure has left: they heed no signal, and Python would wait for them."""
+    for worker in active_children():
+        worker.kill()
 
 
 def _end_after(wait: Callable[[], None]) -> None:

@@ -50,9 +50,13 @@ def auxseg(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "auxseg.cli", *map(str, arguments)]
 
 
-def finished(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; its words come back."""
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def finished(
+    command: list[str], folder: Path, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, within so many seconds; its words come back."""
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=timeout
+    )
 
 
 def killed(command: list[str], folder: Path, seconds: float) -> bool:

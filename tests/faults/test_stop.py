@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,28 @@ def classify(run: Path, folder: Path) -> list[str]:
         *("classify", "--index", run / "index.h5", "--options", OPTIONS),
         *("--weights", folder / "weights.safetensors", "--history", folder / "history.csv"),
     )
+
+
+FAILING = """
+from auxseg import cli
+from auxseg.training import learner, loop
+
+def fail(*_):
+    raise RuntimeError("CUDA error: unspecified launch failure")
+
+loop.loader_workers = lambda *_: 1
+learner.Learner.step = fail
+cli.main()
+"""
+
+
+def test_a_training_that_fails_ends_though_its_workers_heed_no_signal(tiny_run, tmp_path):
+    arguments = classify(tiny_run, tmp_path)[3:]
+
+    done = finished([sys.executable, "-c", FAILING, *arguments], tmp_path, timeout=120)
+
+    assert done.returncode == 1
+    assert "unspecified launch failure" in done.stderr
 
 
 def stopped(command: list[str], when, number: int) -> tuple[str, int, float]:
