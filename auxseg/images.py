@@ -46,7 +46,7 @@ def read_image(path: Path | str, content: bytes | None = None) -> np.ndarray:
     """
     with _decoding(Path(path), content) as image:
         # Not by ImageOps, which reads and writes all metadata and stumbles over what is odd there.
-        if (turn := _TURNS.get(image.getexif().get(_ORIENTATION))) is not None:
+        if (turn := _TURNS.get(image.getexif().get(_ORIENTATION, 1))) is not None:
             image = image.transpose(turn)
         if image.mode.startswith("I") or image.mode == "F":
             image = Image.fromarray(_to_8_bit(np.asarray(image)))
