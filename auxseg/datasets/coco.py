@@ -82,6 +82,9 @@ def _classes(instances: COCO, kind: str) -> tuple[tuple[str, ...], ClassTable]:
     """Class names in the order of the categories' numbers, and each category's class."""
     key = "name" if kind == "categories" else "supercategory"
     categories = sorted(instances.dataset["categories"], key=lambda category: category["id"])
+    for category in categories:
+        if not isinstance(category[key], str) or not category[key].strip():
+            raise ValueError(f"category {category['id']} has no {key}")
     names = tuple(dict.fromkeys(category[key] for category in categories))
     return names, {category["id"]: names.index(category[key]) for category in categories}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from auxseg.datasets.packed import PackedImages, packed_beside
 from auxseg.errors import UserError
-from auxseg.images import fit, image_size, read_image
+from auxseg.images import fit, image_size, read_image, scaled_size
 from auxseg.store import Header, read_table, write_table
 
 KIND = "index"
@@ -47,9 +47,15 @@ class Entry:
         """(height, width, 3) uint8 RGB, upright.
 
         Raises:
-            UserError: the file is no longer there, or damaged.
+            UserError: the file is no longer there, damaged, or of another shape than it was.
         """
-        return fit(read_image(self.image, self._content()), self.size)
+        found = read_image(self.image, self._content())
+        if scaled_size((found.shape[0], found.shape[1]), max(self.size)) != self.size:
+            raise UserError(
+                f"{self.image}: has another shape than when the index was made; delete index.h5 "
+                f"and run the same command again."
+            )
+        return fit(found, self.size)
 
     def full_size(self) -> tuple[int, int]:
         """(height, width) of the upright photograph before index.longest_side.

@@ -1,5 +1,6 @@
 """Maps that other methods left in files: saliency, CAMs and pseudo labels of our photographs."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,7 @@ import h5py
 import numpy as np
 
 from auxseg.datasets.index_file import Entry
+from auxseg.datasets.photographs import is_file
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError, listing, reason_of
 from auxseg.images import fit, fit_mask, read_mask, read_saliency
@@ -131,11 +133,12 @@ def read_cam(path: Path, entry: Entry, classes: Sequence[str]) -> np.ndarray:
 
 def _first_file(folder: Path, entry: Entry, suffixes: tuple[str, ...]) -> Path | None:
     paths = (path for suffix in suffixes for path in _named(folder, entry, suffix))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def _named(folder: Path, entry: Entry, suffix: str) -> list[Path]:
-    return [folder / f"{name}{suffix}" for name in dict.fromkeys((entry.id, entry.image.stem))]
+    names = (entry.id, unicodedata.normalize("NFD", entry.id), entry.image.stem)
+    return [folder / f"{name}{suffix}" for name in dict.fromkeys(names)]
 
 
 def _check_size(path: Path, values: np.ndarray, entry: Entry) -> None:

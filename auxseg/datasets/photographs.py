@@ -39,12 +39,11 @@ def photographs(folder: Path) -> tuple[dict[str, Path], list[str]]:
 def find(photos: Mapping[str, Path], name: str) -> str | None:
     """The id of the photograph that a table names, with or without its extension."""
     name = composed(PurePosixPath(name).as_posix())
-    if name in photos:
-        return name
     stem, dot, suffix = name.rpartition(".")
     photo = photos.get(stem)
-    same = photo is not None and photo.suffix.lower() == (dot + suffix).lower()
-    return stem if same else None
+    if photo is not None and photo.suffix.lower() == (dot + suffix).lower():
+        return stem  # also where a copy of it is named a.jpg.webp
+    return name if name in photos else None
 
 
 def by_file_name(photos: Mapping[str, Path]) -> dict[str, str]:
@@ -61,7 +60,7 @@ def not_found(folder: Path, name: str, near: Mapping[str, str], entry: str = "ro
         near: photographs `by_file_name`, one of which may be meant.
         entry: what the table calls an entry.
     """
-    there = os.path.isfile(folder / name)  # noqa: PTH113  Path.is_file fails for a name too long
+    there = is_file(folder / name)
     if there and Path(name).suffix.lower() not in SUFFIXES:
         return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
     own = PurePosixPath(name).name.casefold()
@@ -79,7 +78,12 @@ def png_beside(folder: Path, photo: Path) -> Path | None:
     """
     name = photo.with_suffix(".png").as_posix()
     forms = (name, composed(name), unicodedata.normalize("NFD", name))
-    return next((folder / form for form in forms if (folder / form).is_file()), None)
+    return next((folder / form for form in forms if is_file(folder / form)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long in one of its forms is of none."""
+    return os.path.isfile(path)  # noqa: PTH113 (pathlib raises)
 
 
 def strays(photos: Collection[str], folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from auxseg.datasets.class_names import names_in, separator_of
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, MaskReader, Record
 from auxseg.datasets.tables import read_csv, read_list, unknown_class
-from auxseg.errors import UserError
+from auxseg.errors import UserError, reason_of
 from auxseg.images import read_mask
 
 VOC_CLASSES = (
@@ -149,6 +149,8 @@ def _xml_labels(folder: Path, image_id: str) -> set[str]:
         raise UserError(f"{path}: no such file; add it or set index.voc.labels.") from None
     except ElementTree.ParseError as error:
         raise UserError(f"{path}: not XML ({error}); copy it again.") from None
+    except (IsADirectoryError, LookupError, ValueError) as error:
+        raise UserError(f"{path}: not XML in UTF-8 ({reason_of(error)}); convert it.") from None
     names = {(name.text or "").strip() for name in objects}
     for name in sorted(names.difference(VOC_CLASSES)):
         raise UserError(f"{path}: {unknown_class(name, VOC_CLASSES)}")

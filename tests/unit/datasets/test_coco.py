@@ -51,6 +51,14 @@ def write_split(root: Path, split: str, images: dict[str, list[dict]], **other) 
     (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
 
 
+@pytest.mark.parametrize("name", [7, None, " "])
+def test_a_category_without_a_name_is_told(tmp_path, name):
+    write_split(tmp_path, "train2014", {}, categories=[{"id": 1, "name": name}])
+
+    with pytest.raises(UserError, match=r"instances_train2014\.json: .*category 1 has no name"):
+        load(tmp_path)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     everything = [box(DOG, 1, 1, 3, 3), box(PERSON, 0, 0, 5, 3), crowd(CAT, [12, 12], (4, 6))]

@@ -2,11 +2,13 @@
 
 import shutil
 import unicodedata
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from auxseg.datasets.files import folder_digest
+from auxseg.datasets.photographs import find, png_beside
 from tests.unit.datasets.own_photographs import add_photo, faults_of, load, write_table
 
 
@@ -90,6 +92,16 @@ def test_subfolders_are_part_of_the_name(my_photos):
     assert data.faults == ()
     assert data.records[3].id == "zoo/tom"
     assert data.records[3].mask()[0, 0] == 7
+
+
+def test_a_named_file_is_found_before_a_copy_that_is_named_after_it(tmp_path):
+    photos = {"a": tmp_path / "a.jpg", "a.jpg": tmp_path / "a.jpg.webp"}
+
+    assert [find(photos, name) for name in ("a", "a.jpg", "a.jpg.webp")] == ["a", "a", "a.jpg"]
+
+
+def test_a_name_too_long_when_taken_apart_has_no_mask(tmp_path):
+    assert png_beside(tmp_path, Path("강" * 34 + ".jpg")) is None
 
 
 def test_linked_folders_are_looked_into_and_those_that_lead_back_are_not(my_photos, tmp_path):

@@ -1,4 +1,6 @@
 import pickle
+import unicodedata
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +39,22 @@ def read(entry: Entry, folder: Path) -> np.ndarray:
     path = cam_of(folder, entry)
     assert path is not None
     return read_cam(path, entry, CLASSES)
+
+
+def test_a_map_in_a_subfolder_is_found_whichever_way_its_accents_are_written(entry, tmp_path):
+    photo = replace(entry, id="garden/café", image=Path(unicodedata.normalize("NFD", "café.jpg")))
+    path = tmp_path / unicodedata.normalize("NFD", "garden/café.npy")
+    path.parent.mkdir()
+    path.touch()
+
+    assert cam_of(tmp_path, photo) == path
+
+
+def test_a_photograph_that_is_turned_later_is_not_squashed(entry):
+    Image.new("RGB", (30, 50)).save(entry.image)
+
+    with pytest.raises(UserError, match=r"IMG 7\.jpg: has another shape than when the index"):
+        entry.photograph()
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3], OWN], ids=["all classes", "own classes"])

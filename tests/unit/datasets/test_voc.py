@@ -167,6 +167,18 @@ def test_faults_of_annotations_name_their_files(devkit):
     assert third.startswith("Annotations/2007_03.xml: no such file; add it or set index.voc.labels")
 
 
+def test_annotations_of_other_encodings_and_folders_are_told(devkit):
+    text = '<?xml version="1.0" encoding="gb2312"?><annotation/>'
+    (devkit / "Annotations" / "2007_01.xml").write_text(text)
+    (devkit / "Annotations" / "2007_02.xml").unlink()
+    (devkit / "Annotations" / "2007_02.xml").mkdir()
+
+    first, second, *_ = faults_of(devkit)
+
+    assert first.startswith("Annotations/2007_01.xml: not XML in UTF-8 (multi-byte encodings")
+    assert second.startswith("Annotations/2007_02.xml: not XML in UTF-8 (")
+
+
 @pytest.mark.parametrize("value", [21, 254])
 def test_a_mask_with_an_index_beyond_voc_is_refused(devkit, value):
     mask = np.full((2, 4), value, dtype=np.uint8)
