@@ -15,14 +15,14 @@ import torch
 from torch import nn
 
 from auxseg.config import TrainJob
-from auxseg.datasets.index_file import read_index
+from auxseg.datasets.index_file import Entry, read_index
 from auxseg.datasets.record import BACKGROUND, IGNORE
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, build_network
 from auxseg.nn.weights import load_weights
 from auxseg.runtime import Runtime
-from auxseg.store import file_digest
+from auxseg.store import MapReader, file_digest
 from auxseg.training.job import train_and_save
 from auxseg.training.losses import Counts, Losses, multi_task_losses
 from auxseg.training.samples import SEEDS_A_RUN, Batch, CropDataset
@@ -45,6 +45,8 @@ def run(
     """Train the network; continues an interrupted run."""
     table = read_index(index)
     targets = _targets(options, labels, masks)
+    if options.labels == "masks":
+        _refuse_without_mask(targets, table.split("train"))
     inputs = {
         name: file_digest(path)
         for name, path in {
@@ -108,3 +110,13 @@ def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path
     if targets is None:
         raise UserError(f"train.labels: {options.labels} needs --{flag}.")
     return targets
+
+
+def _refuse_without_mask(masks: Path, entries: Sequence[Entry]) -> None:
+    with MapReader(masks) as maps:
+        without = [entry.id for entry in entries if entry.id not in maps]
+    if without:
+        raise UserError(
+            f"{masks}: {len(without)} of {len(entries)} training photographs have no true mask, "
+            f"such as {without[0]!r}; add theirs, or leave them out of split train."
+        )

@@ -1,5 +1,7 @@
 """A round of training: where it starts, what teaches it, and that it repeats."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import build_network
 from auxseg.stages import train
+from auxseg.store import Header, MapReader, MapWriter
 from auxseg.training.learner import Learner
 from auxseg.training.loop import Paths, fit
 from auxseg.training.losses import multi_task_losses
@@ -58,6 +61,23 @@ def test_true_masks_teach_only_where_they_are_asked_for(finished, tmp_path):
             history=tmp_path / "h.csv",
             runtime=RUNTIME,
         )
+
+
+def test_photographs_without_a_true_mask_are_told_before_a_training_on_masks(finished, tmp_path):
+    first, *others = read_index(finished / "index.h5").split("train")
+    for name in ("index.h5", "saliency.h5"):
+        shutil.copy(finished / name, tmp_path / name)
+    shutil.copytree(finished / "classifier", tmp_path / "classifier")
+    with (
+        MapReader(finished / "masks.h5") as masks,
+        MapWriter(tmp_path / "masks.h5", Header("masks")) as writer,
+    ):
+        for entry in others:
+            writer.put(entry.id, masks.read(entry.id))
+
+    told = f"masks.h5: 1 of {1 + len(others)} training photographs have no true mask, such as"
+    with pytest.raises(UserError, match=f"{told} '{first.id}'"):
+        train_round(tmp_path, tmp_path / "out", labels="masks")
 
 
 def test_a_later_round_that_starts_from_the_classifier_has_an_order_of_its_own(finished, tmp_path):
