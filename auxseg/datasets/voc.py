@@ -20,7 +20,7 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-_MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
+_MASK_FOLDERS = ("SegmentationClass", "SegmentationClassAug")  # SBD's where VOC has none
 
 LabelReader = Callable[[str], set[str]]
 """The names of an image's classes by its id; raises UserError where they are unknown."""
@@ -161,7 +161,7 @@ def _mask_labels(root: Path, image_id: str) -> set[str]:
     path = _mask_file(root, image_id)
     if path is None:
         raise UserError(
-            f"{root / _MASK_FOLDERS[-1] / image_id}.png: no such file; add it or set "
+            f"{root / _MASK_FOLDERS[0] / image_id}.png: no such file; add it or set "
             f"index.voc.labels to another source."
         )
     found = np.unique(_read_voc_mask(path))

@@ -81,10 +81,12 @@ def test_chosen_classes_are_renumbered_and_all_others_ignored(devkit):
     assert data.records[0].mask().tolist() == [[0, 255, 255, 255], [0, 0, 1, 1]]
 
 
-def test_masks_of_the_augmented_set_come_first(devkit):
+def test_masks_of_the_augmented_set_are_read_where_voc_has_none(devkit):
     (devkit / "SegmentationClassAug").mkdir()
     mask = np.full((2, 4), DOG, dtype=np.uint8)
-    Image.fromarray(mask).save(devkit / "SegmentationClassAug" / "2007_02.png")
+    for name in ("2007_01", "2007_02"):
+        Image.fromarray(mask).save(devkit / "SegmentationClassAug" / f"{name}.png")
+    (devkit / "SegmentationClass" / "2007_02.png").unlink()
 
     first, second, _ = load(devkit).records
 
