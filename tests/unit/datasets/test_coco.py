@@ -3,68 +3,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from pycocotools import mask as coco_masks
 
-from auxseg.config import CocoOptions
-from auxseg.datasets import coco
 from auxseg.datasets.doubts import contradictions
 from auxseg.datasets.record import Dataset
 from auxseg.errors import UserError
 from auxseg.images import read_image
-
-CATEGORIES = [
-    {"id": 1, "name": "person", "supercategory": "person"},
-    {"id": 18, "name": "dog", "supercategory": "animal"},
-    {"id": 90, "name": "cat", "supercategory": "animal"},
-]
-PERSON, DOG, CAT = 1, 18, 90
-
-
-def load(root: Path, **options) -> Dataset:
-    return coco.load(CocoOptions(**{"root": str(root), **options}))
-
-
-def box(category: int, left: int, top: int, right: int, bottom: int) -> dict:
-    """An instance that covers exactly these pixels, right and bottom excluded."""
-    corners = [left, top, right, top, right, bottom, left, bottom]
-    return {"category_id": category, "iscrowd": 0, "segmentation": [corners]}
-
-
-def crowd(category: int, counts: list[int], size: tuple[int, int]) -> dict:
-    """Run lengths down the columns, of pixels outside and inside in turn."""
-    region = {"counts": counts, "size": list(size)}
-    return {"category_id": category, "iscrowd": 1, "segmentation": region}
-
-
-def write_split(root: Path, split: str, images: dict[str, list[dict]], **other) -> None:
-    """Images of 6 x 4 pixels with their instances."""
-    (root / split).mkdir(parents=True, exist_ok=True)
-    (root / "annotations").mkdir(exist_ok=True)
-    content = {"images": [], "annotations": [], "categories": CATEGORIES, **other}
-    for number, (name, instances) in enumerate(images.items(), start=100):
-        Image.new("RGB", (6, 4)).save(root / split / name)
-        content["images"].append({"id": number, "file_name": name, "width": 6, "height": 4})
-        for found in instances:
-            identity = len(content["annotations"]) + 1
-            content["annotations"].append({**found, "id": identity, "image_id": number})
-    (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
-
-
-@pytest.mark.parametrize("name", [7, None, " "])
-def test_a_category_without_a_name_is_told(tmp_path, name):
-    write_split(tmp_path, "train2014", {}, categories=[{"id": 1, "name": name}])
-
-    with pytest.raises(UserError, match=r"instances_train2014\.json: .*category 1 has no name"):
-        load(tmp_path)
+from tests.unit.datasets.coco_files import (
+    CAT,
+    CATEGORIES,
+    DOG,
+    PERSON,
+    box,
+    crowd,
+    load,
+    write_example,
+    write_split,
+)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    everything = [box(DOG, 1, 1, 3, 3), box(PERSON, 0, 0, 5, 3), crowd(CAT, [12, 12], (4, 6))]
-    write_split(tmp_path, "train2014", {"a.jpg": everything, "b.jpg": []})
-    write_split(tmp_path, "val2014", {"c.jpg": [box(CAT, 0, 0, 2, 4)], "d.jpg": []})
-    return tmp_path
+    return write_example(tmp_path)
 
 
 def test_categories_are_numbered_without_gaps(root):
@@ -134,6 +93,9 @@ def test_a_split_without_instances_is_a_fault(root):
         ("[]", "annotation file format"),
         ("{}", "no key or number 'images'"),
         ('{"images": [], "categories": [{"id": 1}]}', "no key or number 'name'"),
+        ('{"images": [], "categories": [{"id": 1, "name": 7}]}', "category 1 has no name"),
+        ('{"images": [], "categories": [{"id": 1, "name": null}]}', "category 1 has no name"),
+        ('{"images": [], "categories": [{"id": 1, "name": " "}]}', "category 1 has no name"),
     ],
 )
 def test_a_file_in_another_format_is_one_sentence(root, content, reason):
@@ -188,52 +150,6 @@ def test_splits_with_different_categories_are_refused(root):
 
     with pytest.raises(UserError, match=r"instances_val2014\.json: names other categories"):
         load(root)
-
-
-def test_an_instance_that_cannot_be_drawn_is_named(root):
-    broken = {"category_id": DOG, "iscrowd": 0, "segmentation": [[1, 2]]}
-    write_split(root, "val2014", {"c.jpg": [broken]})
-
-    with pytest.raises(UserError, match="annotation 1 of image 100: its segmentation cannot"):
-        load(root).records[-1].mask()
-
-
-def test_a_packed_region_of_another_size_is_named(root):
-    packed = coco_masks.encode(np.zeros((6, 4), np.uint8, order="F"))
-    region = {"counts": packed["counts"].decode(), "size": [6, 4]}
-    other = {"category_id": DOG, "iscrowd": 0, "segmentation": region}
-    write_split(root, "val2014", {"c.jpg": [other]})
-
-    with pytest.raises(UserError, match=r"annotation 1 .* \(its size is \(6, 4\), height and"):
-        load(root).records[-1].mask()
-
-
-@pytest.mark.parametrize("cut", [1, 2, 5])
-def test_a_packed_region_that_ends_early_is_named(root, cut):
-    outside = np.random.default_rng(0).integers(0, 2, (4, 6), dtype=np.uint8)
-    packed = coco_masks.encode(np.asfortranarray(outside))
-    region = {"counts": packed["counts"].decode()[:-cut], "size": [4, 6]}
-    short = {"category_id": DOG, "iscrowd": 0, "segmentation": region}
-    write_split(root, "val2014", {"c.jpg": [short]})
-
-    with pytest.raises(UserError, match=r"annotation 1 .* \(runs that do not fill the image\)"):
-        load(root).records[-1].mask()
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_packed_region_is_drawn(root, seed):
-    shape = (4, 6) if seed < 4 else (400, 600)
-    inside = np.random.default_rng(seed).random(shape) < (0.5, 0.01, 0.99, 0, 0.001)[seed]
-    packed = coco_masks.encode(np.asfortranarray(inside.astype(np.uint8)))
-    region = {"counts": packed["counts"].decode(), "size": list(shape)}
-    write_split(root, "val2014", {"c.jpg": [{**box(DOG, 0, 0, 1, 1), "segmentation": region}]})
-    file = root / "annotations/instances_val2014.json"
-    written = json.loads(file.read_text())
-    written["images"][0] |= {"height": shape[0], "width": shape[1]}
-    file.write_text(json.dumps(written))
-
-    dog = load(root).classes.index("dog") + 1
-    assert np.array_equal(load(root).records[-1].mask() == dog, inside)
 
 
 def test_boxes_without_outlines_are_labels_and_no_mask(root):

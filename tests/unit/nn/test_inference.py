@@ -109,7 +109,7 @@ def test_a_small_image_is_enlarged_in_its_own_proportions():
 def test_a_format_for_gpus_is_refused_on_a_processor():
     with pytest.raises(
         UserError,
-        match=r"^precision of the stage's section: 16-mixed is for GPUs; on a",
+        match=r"^precision of the stage's section: 16-mixed is for GPUs; on a processor take",
     ):
         average_maps(
             image(), BACKBONE, red, scales=(1.0,), flip=False, size=(4, 6), precision="16-mixed"
