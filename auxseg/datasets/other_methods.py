@@ -1,6 +1,5 @@
 """Maps that other methods left in files: saliency, CAMs and pseudo labels of our photographs."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +8,7 @@ import h5py
 import numpy as np
 
 from auxseg.datasets.index_file import Entry
-from auxseg.datasets.photographs import is_file
+from auxseg.datasets.photographs import is_file, spellings
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError, listing, reason_of
 from auxseg.images import fit, fit_mask, read_mask, read_saliency
@@ -137,7 +136,7 @@ def _first_file(folder: Path, entry: Entry, suffixes: tuple[str, ...]) -> Path |
 
 
 def _named(folder: Path, entry: Entry, suffix: str) -> list[Path]:
-    names = (entry.id, unicodedata.normalize("NFD", entry.id), entry.image.stem)
+    names = (*spellings(entry.id), entry.image.stem)
     return [folder / f"{name}{suffix}" for name in dict.fromkeys(names)]
 
 

@@ -76,8 +76,7 @@ def png_beside(folder: Path, photo: Path) -> Path | None:
         folder: of masks or saliency maps.
         photo: path of the photograph below its own folder.
     """
-    name = photo.with_suffix(".png").as_posix()
-    forms = (name, composed(name), unicodedata.normalize("NFD", name))
+    forms = spellings(photo.with_suffix(".png").as_posix())
     return next((folder / form for form in forms if is_file(folder / form)), None)
 
 
@@ -109,6 +108,11 @@ def is_text(path: Path) -> bool:
 def composed(text: str) -> str:
     """One form for letters with accents, which file systems and editors write in two."""
     return unicodedata.normalize("NFC", text)
+
+
+def spellings(name: str) -> tuple[str, str, str]:
+    """A name as it is, and with its accents written in either form."""
+    return name, composed(name), unicodedata.normalize("NFD", name)
 
 
 def picture_files(folder: Path) -> list[Path]:

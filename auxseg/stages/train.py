@@ -8,6 +8,7 @@ Writes: round{r}/weights.safetensors and round{r}/history.csv (until then checkp
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,8 @@ def run(
 ) -> None:
     """Train the network; continues an interrupted run."""
     table = read_index(index)
-    targets = _targets(options, labels, masks)
-    if options.labels == "masks":
-        _refuse_without_mask(targets, table.split("train"))
+    entries = table.split("train")
+    targets = _targets(options, labels, masks, entries)
     inputs = {
         name: file_digest(path)
         for name, path in {
@@ -61,21 +61,17 @@ def run(
     torch.manual_seed(seed)
     model = options.model.model_dump(mode="json", exclude={"weights"})
     network = _network(model, initial_weights, table.classes)
-
-    def losses(network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts) -> Losses:
-        return multi_task_losses(network(images), batch, counts, options)
-
     train_and_save(
         network,
         CropDataset(
-            table.split("train"),
+            entries,
             options,
             seed,
             padding=IGNORE if options.padding == "ignored" else BACKGROUND,
             labels=targets,
             saliency=saliency,
         ),
-        losses,
+        partial(_losses, options),
         options,
         {
             "kind": "network",
@@ -92,6 +88,12 @@ def run(
     )
 
 
+def _losses(
+    options: TrainJob, network: nn.Module, images: torch.Tensor, batch: Batch, counts: Counts
+) -> Losses:
+    return multi_task_losses(network(images), batch, counts, options)
+
+
 def _network(model: dict[str, Any], weights: Path, classes: Sequence[str]) -> AuxSegNet:
     """The network where the round begins: at the classifier, or where a round ended."""
     description = read_description(weights, classes=classes)
@@ -105,10 +107,15 @@ def _network(model: dict[str, Any], weights: Path, classes: Sequence[str]) -> Au
     return network
 
 
-def _targets(options: TrainJob, labels: Path | None, masks: Path | None) -> Path:
+def _targets(
+    options: TrainJob, labels: Path | None, masks: Path | None, entries: Sequence[Entry]
+) -> Path:
+    """What teaches segmentation: pseudo labels, or true masks if every photograph has one."""
     flag, targets = ("labels", labels) if options.labels == "pseudo" else ("masks", masks)
     if targets is None:
         raise UserError(f"train.labels: {options.labels} needs --{flag}.")
+    if options.labels == "masks":
+        _refuse_without_mask(targets, entries)
     return targets
 
 

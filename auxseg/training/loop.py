@@ -41,7 +41,7 @@ class Paths:
 
     @classmethod
     def beside(cls, weights: Path, history: Path) -> "Paths":
-        """Checkpoint and event files beside the weights, and named after other than `weights`."""
+        """Checkpoint and event files beside the weights; named after those of another name."""
         prefix = "" if weights.stem == "weights" else f"{weights.stem}-"
         return cls(
             weights.with_name(f"{prefix}checkpoint.pt"),
