@@ -1,6 +1,7 @@
 """The subcommand that segments photographs without a data set around them."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -80,7 +81,7 @@ def predict_photographs(
     """Segment photographs, and say what each shows."""
     from auxseg.config import parse_stage_options
     from auxseg.crf import workers_beside
-    from auxseg.photographs import find_photographs, segment_photographs
+    from auxseg.photographs import find_photographs, not_read, segment_photographs
     from auxseg.runtime import Runtime, bind_opencv
     from auxseg.segmenter import load_segmenter
 
@@ -89,6 +90,8 @@ def predict_photographs(
         raise listing(faults, "--options sets what this command does not use")
     bind_opencv()
     found = find_photographs(photographs, output)
+    for told in not_read(photographs):
+        print(f"auxseg: note: {told}", file=sys.stderr)
     segmenter = load_segmenter(
         weights,
         section,

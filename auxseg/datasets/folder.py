@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from auxseg.config import FolderOptions
+from auxseg.datasets.accents import composed
 from auxseg.datasets.class_names import BARS, alike, names_in, separator_of
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.photographs import (
@@ -69,7 +70,7 @@ def load(options: FolderOptions) -> Dataset:
         classes = tuple(sorted(used))
         faults += alike("labels.csv", classes)
     else:
-        classes = options.classes
+        classes = tuple(composed(name) for name in options.classes)
         _check_classes(classes, separator)
     reading = _Reading(options, photos, classes, separator, faults=[*faults, *torn])
     for row in rows:

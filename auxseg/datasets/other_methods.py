@@ -7,8 +7,9 @@ from typing import TypeVar
 import h5py
 import numpy as np
 
+from auxseg.datasets.accents import spellings
 from auxseg.datasets.index_file import Entry
-from auxseg.datasets.photographs import is_file, spellings
+from auxseg.datasets.photographs import is_file
 from auxseg.datasets.record import IGNORE
 from auxseg.errors import UserError, listing, reason_of
 from auxseg.images import fit, fit_mask, read_mask, read_saliency

@@ -1,11 +1,11 @@
 """Photographs of a folder, and what bears their names: rows of label tables, masks, saliency."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from auxseg.datasets.accents import composed, spellings
 from auxseg.datasets.folders import walk
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -60,7 +60,7 @@ def not_found(folder: Path, name: str, near: Mapping[str, str], entry: str = "ro
         near: photographs `by_file_name`, one of which may be meant.
         entry: what the table calls an entry.
     """
-    there = is_file(folder / name)
+    there = any(is_file(folder / form) for form in spellings(name))
     if there and Path(name).suffix.lower() not in SUFFIXES:
         return f"{name!r} is of a format that is not read; convert it to JPEG or PNG."
     own = PurePosixPath(name).name.casefold()
@@ -105,25 +105,19 @@ def is_text(path: Path) -> bool:
     return True
 
 
-def composed(text: str) -> str:
-    """One form for letters with accents, which file systems and editors write in two."""
-    return unicodedata.normalize("NFC", text)
-
-
-def spellings(name: str) -> tuple[str, str, str]:
-    """A name as it is, and with its accents written in either form."""
-    return name, composed(name), unicodedata.normalize("NFD", name)
-
-
 def picture_files(folder: Path) -> list[Path]:
     """Every picture below a folder, sorted; what is hidden, or in a hidden folder, is none."""
     return [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
 
 
-def unread(folder: Path) -> dict[str, int]:
-    """How many pictures below a folder are of formats that are not read, by extension."""
+def passed_over(folder: Path) -> str | None:
+    """A sentence where pictures below a folder are of formats that are not read."""
     suffixes = (path.suffix.lower() for path in files_below(folder))
-    return dict(sorted(Counter(suffix for suffix in suffixes if suffix in _UNREAD).items()))
+    unread = sorted(Counter(suffix for suffix in suffixes if suffix in _UNREAD).items())
+    if not unread:
+        return None
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in unread)
+    return f"pictures of formats that are not read: {counts}; convert them to JPEG or PNG."
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auxseg.datasets.accents import composed
 from auxseg.errors import UserError, did_you_mean
 
 
@@ -22,7 +23,7 @@ class Row:
 def read_csv(
     path: Path, needed: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[list[Row], list[str]]:
-    """Read a CSV with a header; UTF-8, with or without a byte order mark.
+    """Read a CSV with a header; UTF-8, with or without a byte order mark, accents composed.
 
     Args:
         path: the file.
@@ -116,7 +117,7 @@ def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """(line, cells) of every row of a CSV; tabs or ';' separate where the header has no comma."""
-    text = read_text(path)
+    text = composed(read_text(path))
     header = text.partition("\n")[0]
     separator = next((mark for mark in ",\t;" if mark in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)

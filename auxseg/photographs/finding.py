@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from auxseg.datasets.photographs import SUFFIXES, composed, is_text, picture_files
+from auxseg.datasets.accents import composed
+from auxseg.datasets.photographs import SUFFIXES, is_text, passed_over, picture_files
 from auxseg.errors import UserError, listing
 from auxseg.photographs.results import in_the_way, is_result, overlay_name
 from auxseg.store import temporary_beside
@@ -35,6 +36,7 @@ def find_photographs(sources: Sequence[Path], output: Path) -> dict[str, Path]:
         photographs = list(_photographs(source))
         if not photographs and source.is_dir():
             faults.append(f"{source}: holds no photograph ({', '.join(SUFFIXES)}).")
+            faults += not_read([source])
         for name, path in photographs:
             longest = temporary_beside(Path(overlay_name(name)))
             if misnamed := _faults_of_name(path, longest):
@@ -51,6 +53,12 @@ def find_photographs(sources: Sequence[Path], output: Path) -> dict[str, Path]:
     if not found:
         raise UserError("no photograph to segment: all files named are results of earlier calls.")
     return found
+
+
+def not_read(sources: Sequence[Path]) -> list[str]:
+    """A sentence for each folder with pictures of formats that are not read."""
+    folders = [source for source in sources if source.is_dir()]
+    return [f"{folder}: {told}" for folder in folders if (told := passed_over(folder))]
 
 
 def _photographs(source: Path) -> Iterator[tuple[str, Path]]:

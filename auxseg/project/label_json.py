@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from auxseg.datasets.accents import composed
 from auxseg.datasets.tables import read_text, repeated_ids
 from auxseg.errors import UserError, reason_of
 from auxseg.project.labelled import Labelled, Labels
@@ -35,7 +36,7 @@ def read_label_json(path: Path) -> Labels:
         UserError: unreadable, too large, or not in COCO's format.
     """
     tables = _tables(path)
-    names = {category["id"]: category["name"].strip() for category in tables["categories"]}
+    names = {entry["id"]: composed(entry["name"].strip()) for entry in tables["categories"]}
     shown: dict[int | str, set[str]] = {image["id"]: set() for image in tables["images"]}
     strange = {
         fault

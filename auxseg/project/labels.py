@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from auxseg.datasets.photographs import SUFFIXES, composed
+from auxseg.datasets.accents import composed
+from auxseg.datasets.photographs import SUFFIXES
 from auxseg.errors import UserError
 from auxseg.project.label_json import is_json, read_label_json
 from auxseg.project.label_tables import read_label_table

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from auxseg.config import Config
 from auxseg.datasets.doubts import classes_without_photographs
-from auxseg.datasets.photographs import unread
+from auxseg.datasets.photographs import passed_over
 from auxseg.datasets.record import Dataset
 from auxseg.datasets.summary import summary
 from auxseg.errors import UserError, did_you_mean
@@ -48,9 +48,8 @@ def _doubts(plan: Plan) -> Iterator[str]:
     yield from plan.contradictions[:_SHOWN]
     if (more := len(plan.contradictions) - _SHOWN) > 0:
         yield f"{more} more masks show other classes than the labels."
-    if passed_over := unread(plan.asked.images):
-        counts = ", ".join(f"{count} {suffix}" for suffix, count in passed_over.items())
-        yield f"pictures of formats that are not read: {counts}; convert them to JPEG or PNG."
+    if doubt := passed_over(plan.asked.images):
+        yield doubt
     yield from _lacking()
 
 

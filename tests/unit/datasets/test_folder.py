@@ -1,5 +1,7 @@
 """What a table of image-level labels says, and every fault that it may have."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,21 @@ def test_where_semicolons_separate_a_name_may_hold_blanks(my_photos):
 
     assert data.classes == ("dog", "polar bear")
     assert [r.labels for r in data.records] == [(1,), (0, 1), (0,)]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_is_the_same_whichever_way_its_accents_are_written(my_photos, form):
+    apart = unicodedata.normalize("NFD", "café")
+    write_table(my_photos, "tom,café", f"rex,{apart}", "both,dog", header="image,labels")
+
+    chosen = ("dog", unicodedata.normalize(form, "café"))
+
+    assert load(my_photos).classes == ("café", "dog")
+    assert [record.labels for record in load(my_photos, classes=chosen).records] == [
+        (1,),
+        (1,),
+        (0,),
+    ]
 
 
 def test_names_that_differ_in_capitals_alone_are_a_slip(my_photos):

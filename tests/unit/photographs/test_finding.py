@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from auxseg.errors import UserError
-from auxseg.photographs import find_photographs
+from auxseg.photographs import find_photographs, not_read
 from auxseg.photographs.results import write_result
 from tests.unit.small_network import photograph
 
@@ -53,6 +53,20 @@ def test_results_of_earlier_calls_are_no_photographs_wherever_they_lie(tmp_path)
     assert find_photographs([tmp_path], tmp_path) == found
     named = sorted(tmp_path.rglob("*.jpg"))
     assert set(find_photographs(named, tmp_path).values()) == set(found.values())
+
+
+def test_pictures_of_formats_that_are_not_read_are_told(tmp_path):
+    photos, other = tmp_path / "photos", tmp_path / "other"
+    for path in (photos / "a.jpg", other / "b.jpg"):
+        photograph(path)
+    for name in ("c.HEIC", "deep/d.heic", "e.avif", "notes.txt"):
+        (photos / name).parent.mkdir(exist_ok=True)
+        (photos / name).write_bytes(b"x")
+    told = "pictures of formats that are not read: 1 .avif, 2 .heic; convert them to JPEG or PNG."
+
+    assert not_read([photos, other, photos / "a.jpg"]) == [f"{photos}: {told}"]
+    (photos / "a.jpg").unlink()
+    assert faults_of(photos, output=tmp_path / "out")[1:] == [f"  - {photos}: {told}"]
 
 
 def test_results_alone_are_nothing_to_segment(tmp_path):

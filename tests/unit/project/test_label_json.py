@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import pytest
 
@@ -105,3 +106,9 @@ def test_what_is_not_in_cocos_format_is_one_sentence(file, text, reason):
     assert reason in told
     assert told.endswith("it must hold 'images' (id, file_name), 'categories' (id, name) and "
                          "'annotations' (image_id, category_id).")  # fmt: skip
+
+
+def test_accents_in_names_of_categories_are_composed(file):
+    categories = [{"id": 18, "name": unicodedata.normalize("NFD", "café")}, *COCO["categories"][1:]]
+
+    assert read(file, categories=categories).classes == {"café", "cat", "cow"}

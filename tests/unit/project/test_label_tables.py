@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from auxseg.errors import UserError
@@ -114,6 +116,15 @@ def test_a_column_that_holds_anything_else_is_one_fault(table):
         "tags.csv line 2: column 'width' holds '640', where a class has 0 or 1; mend it, or remove "
         "the column if it is no class."
     ]
+
+
+def test_accents_in_a_header_are_composed_and_two_forms_are_one_class(table):
+    apart = unicodedata.normalize("NFD", "café")
+
+    assert rows_of(table, f"image,{apart},dog", "a,1,0") == [("a", ("café",), "")]
+    assert "line 1: column 'café' stands there twice" in refusal_of(
+        table, f"image,{apart},café", "a,1,0"
+    )
 
 
 # --- neither --------------------------------------------------------------------------------------
