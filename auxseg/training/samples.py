@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from auxseg.config import TrainingOptions
 from auxseg.datasets.index_file import Entry
@@ -105,6 +105,13 @@ class CropDataset(Dataset[Batch]):
                 sample[name] = torch.from_numpy(cropped)
         return sample
 
+    def __getitems__(self, places: Sequence[Place]) -> list[Batch] | Exception:
+        """Several at once, for `Loader`; what is wrong with a photograph or file in their stead."""
+        try:
+            return [self[place] for place in places]
+        except (UserError, OSError) as error:
+            return error
+
     def _draws(self, place: Place, purpose: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, place.epoch, place.position, purpose))
 
@@ -159,9 +166,22 @@ class EpochSampler(Sampler[Place]):
                 yield Place(self._epoch, int(order[number]), batch)
 
 
+class Loader(DataLoader[Batch]):
+    """A loader that raises what is wrong with a photograph or file as it was raised.
+
+    Torch's own makes a text of it, with the traceback of the process that came upon it.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+
+
 def batches(
     dataset: CropDataset, batch_size: int, workers: int, rank: int = 0, processes: int = 1
-) -> tuple[DataLoader[Batch], EpochSampler]:
+) -> tuple[Loader, EpochSampler]:
     """A loader, and its sampler that is told before each pass where to begin.
 
     A short last batch is dropped, unless it is the only one.
@@ -182,11 +202,12 @@ def batches(
             f"are more than the {len(dataset)} there are; lower it."
         )
     sampler = EpochSampler(len(dataset), batch_size, dataset.seed, rank, processes)
-    loader: DataLoader[Batch] = DataLoader(
+    loader = Loader(
         dataset,
         batch_size=batch_size // processes,
         sampler=sampler,  # type: ignore[arg-type]
         num_workers=workers,
+        collate_fn=_collate,
         # A forked child of a process with torch's or OpenCV's threads may hang.
         multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_begin_loading,
@@ -194,6 +215,10 @@ def batches(
         persistent_workers=workers > 0,
     )
     return loader, sampler
+
+
+def _collate(samples: list[Batch] | Exception) -> Batch | Exception:
+    return samples if isinstance(samples, Exception) else default_collate(samples)
 
 
 def _begin_loading(_: int) -> None:

@@ -1,3 +1,5 @@
+import errno
+import re
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,29 @@ def test_any_number_of_loading_processes_gives_the_same_batches(data, workers):
 
     assert len(alone) == 2
     assert all(torch.equal(a, b) for a, b in zip(alone, many, strict=True))
+
+
+class _OnAFailingDisk(CropDataset):
+    def __getitem__(self, place: Place) -> dict:
+        raise OSError(errno.EIO, "Input/output error", "photo.jpg")
+
+
+def fault_of(samples: CropDataset, workers: int) -> Exception:
+    """What a loader raises, without the traceback, which would keep its processes alive."""
+    with pytest.raises((UserError, OSError)) as caught:
+        list(batches(samples, 4, workers)[0])
+    return caught.value.with_traceback(None)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_is_raised_as_it_was_found_by_whichever_process_loads(data, workers):
+    data["entries"][2].image.write_bytes(b"no photograph")
+
+    damaged = fault_of(dataset(data), workers)
+    failing = fault_of(_OnAFailingDisk(data["entries"], options(), 0), workers)
+
+    assert re.fullmatch(r"[^\n]*/2\.png: [^\n]*", str(damaged))
+    assert (failing.errno, failing.filename) == (errno.EIO, "photo.jpg")
 
 
 def test_each_epoch_has_every_position_once_in_an_order_of_its_own():
