@@ -42,7 +42,8 @@ def _alike(one: Config, other: Config, artifact: Artifact, number: int) -> bool:
     stage = {"weights": "train", "labels": "refine", "predictions": "predict"}[artifact]
     if artifact == "labels" and number == 0:  # which all networks share
         return True
-    if stage_options(one, stage) != stage_options(other, stage):
+    used = {"first": number == 0} if artifact == "weights" else {}
+    if stage_options(one, stage, **used) != stage_options(other, stage, **used):
         return False
     if artifact == "weights":
         return _alike(one, other, "labels", number)

@@ -165,6 +165,14 @@ class TrainOptions(TrainingOptions):
         "pseudo", description="masks = train on the true masks: a ceiling to compare with"
     )
 
+    def narrowed(self, *, first: bool = False) -> Self:
+        """Without what decides on later rounds alone.
+
+        Args:
+            first: whether it is the first round.
+        """
+        return self._without("start_from") if first else self
+
 
 class ClassifyJob(ClassifyOptions):
     """All that the classify stage reads."""

@@ -176,6 +176,7 @@ def test_what_a_change_leaves_alone_is_not_made_again():
         rate={"train": {"learning_rate": 0.1}},
         own={"refine": {"labels_from": "segmentation"}},
         crf={"predict": {"use_crf": False}},
+        afresh={"train": {"start_from": "classifier"}},
     )
 
     def makers(artifact, name, seed):
@@ -190,6 +191,8 @@ def test_what_a_change_leaves_alone_is_not_made_again():
     assert makers("predictions", "own", 1) == ["unchanged", "own"]
     assert makers("weights", "crf", 1) == ["unchanged", "unchanged"]
     assert makers("predictions", "crf", 1) == ["crf", "crf"]
+    assert makers("weights", "afresh", 0) == makers("predictions", "afresh", 0) == ["", "afresh"]
+    assert makers("labels", "afresh", 0) == ["", ""]
 
 
 def test_what_two_changes_have_in_common_is_made_once():

@@ -107,6 +107,7 @@ def test_constants_of_a_crf_that_is_not_used_are_not_read(finished, stage):
         ({"seed": {"cam_threshold": 0.3}}, ["seed", *ALL_ROUNDS, "report"]),
         ({"model": {"affinity": "none"}}, [*ALL_ROUNDS, "report"]),
         ({"train": {"epochs": 2}}, [*ALL_ROUNDS, "report"]),
+        ({"train": {"start_from": "classifier"}}, [*LATER_ROUNDS[1:], "report"]),
         ({"refine": {"use_crf": False}}, [*LATER_ROUNDS, "report"]),
         (
             {"predict": {"use_crf": False}},

@@ -30,7 +30,7 @@ rule train_round:
         gpu=1,
         nodes=1,  # all GPUs of one: Slurm may else take them of several
     params:
-        options=options("train"),
+        options=train_options,
         labels=optional_flag("labels"),
         masks=optional_flag("masks"),
     shell:
