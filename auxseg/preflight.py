@@ -1,11 +1,12 @@
 """What a configuration names or needs and is not there: told before anything runs."""
 
 import multiprocessing
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
-from auxseg.config import BackboneOptions, Config
+from auxseg.config import BackboneOptions, Config, IndexOptions
 from auxseg.errors import UserError, listing
 
 _PHOTOGRAPHS = frozenset({"saliency", "classify", "cam", "train", "refine", "predict"})
@@ -18,6 +19,8 @@ _READERS = {
 }
 """Section -> the stages that read what it names."""
 
+_T = TypeVar("_T")
+
 
 def absent(config: Config) -> list[str]:
     """`index.voc.root: VOCdevkit/VOC2012 is not there`, for every such file and folder.
@@ -28,7 +31,9 @@ def absent(config: Config) -> list[str]:
 
 
 def lacking(config: Config, stages: Collection[str]) -> UserError | None:
-    """That what these stages read is not there, or their network cannot be built; or None.
+    """That these stages would not find what they read, or could not use it; or None.
+
+    Lists, labels and the network to train are looked at, but no photograph.
 
     Args:
         config: of the run.
@@ -43,8 +48,10 @@ def lacking(config: Config, stages: Collection[str]) -> UserError | None:
             readers |= _PHOTOGRAPHS
         if readers & set(stages):
             faults.append(f"{key}: {fault}")
+    if not faults and "index" in stages and config.index.dataset != "shapes":
+        faults = _elsewhere(_data_faults, config.index)
     if not faults and "classify" in stages:
-        faults = _without_backbone(config.model)
+        faults = _elsewhere(_backbone_faults, config.model)
     return listing(faults, "the run cannot start, and nothing was changed") if faults else None
 
 
@@ -57,15 +64,28 @@ def _absent(config: Config) -> Iterator[tuple[str, str]]:
         yield "saliency.maps", fault
 
 
-def _without_backbone(model: BackboneOptions) -> list[str]:
-    """That there is no such backbone, or that the weights in the file named do not fit it."""
-    # In a process of its own: Snakemake's stays as long as the run, and without torch is small.
+def _elsewhere(faults_of: Callable[[_T], list[str]], section: _T) -> list[str]:
+    """The faults of a section, found by a process of its own.
+
+    Snakemake's stays as long as the run, and without torch and a data set's records is small.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        fault = pool.submit(_backbone_fault, model).result()
-    return [] if fault is None else [fault]
+        return pool.submit(faults_of, section).result()
 
 
-def _backbone_fault(model: BackboneOptions) -> str | None:
+def _data_faults(index: IndexOptions) -> list[str]:
+    """What is wrong with lists and labels."""
+    from auxseg.datasets.load import load_dataset
+    from auxseg.datasets.record import list_faults
+
+    try:
+        return list_faults(load_dataset(index))
+    except UserError as error:
+        return [str(error)]
+
+
+def _backbone_faults(model: BackboneOptions) -> list[str]:
+    """That there is no such backbone, or that the weights in the file named do not fit it."""
     from auxseg.nn.backbones import build_backbone
     from auxseg.nn.imagenet import initialise_backbone
 
@@ -76,8 +96,8 @@ def _backbone_fault(model: BackboneOptions) -> str | None:
         if model.weights != "imagenet":  # which the job itself may have to download
             initialise_backbone(backbone, model.backbone, model.weights)
     except UserError as error:
-        return str(error)
-    return None
+        return [str(error)]
+    return []
 
 
 def _without_saliency(config: Config) -> str | None:

@@ -1,5 +1,6 @@
 """The one form in which every data set hands over its photographs."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,3 +94,17 @@ class Dataset:
     records: tuple[Record, ...]
     faults: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
+
+
+def list_faults(data: Dataset) -> list[str]:
+    """What is wrong with a data set before any of its photographs is opened, a sentence each."""
+    counts = Counter(record.id for record in data.records)
+    repeated = [
+        f"image id {image_id!r} stands for {count} photographs; rename all but one."
+        for image_id, count in counts.items()
+        if count > 1
+    ]
+    faults = [*data.faults, *repeated, *class_faults(data.classes)]
+    if not faults and not any(record.split == "train" for record in data.records):
+        faults.append("split 'train' is empty; check the lists that section index names.")
+    return faults

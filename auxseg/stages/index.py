@@ -7,7 +7,6 @@ Writes: index.h5: ids, splits, sizes, class names, image-level labels, paths and
 """
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +20,7 @@ from auxseg.datasets.doubts import classes_without_photographs
 from auxseg.datasets.index_file import KIND, Entry, Index, write_index
 from auxseg.datasets.load import load_dataset
 from auxseg.datasets.packed import pack
-from auxseg.datasets.record import Dataset, Record, class_faults
+from auxseg.datasets.record import Dataset, Record, list_faults
 from auxseg.datasets.summary import summary
 from auxseg.errors import UserError, listing
 from auxseg.images import scaled_size
@@ -50,8 +49,10 @@ def run(options: IndexOptions, *, index: Path, threads: int = 1, shard: Shard = 
         checked = _joined(index, told, shard, data.records)
     else:
         checked = _check(data.records, data.classes, threads)
+    faults = [*list_faults(data), *(fault for found in checked for fault in found.faults)]
     try:
-        _tell_faults(data, checked)
+        if faults:
+            raise listing(faults, "the data set cannot be used")
         _tell_doubts(data, checked, options)
     except UserError:
         # Shards must look again at what will have been mended.
@@ -96,16 +97,6 @@ def _index(data: Dataset, checked: list[Checked], options: IndexOptions) -> Inde
     return Index(data.classes, data.palette, tuple(entries), options.pack)
 
 
-def _tell_faults(data: Dataset, checked: list[Checked]) -> None:
-    """Raise all faults, of the whole data set and of photographs, as one error."""
-    faults = [*data.faults, *_repeated(data), *class_faults(data.classes)]
-    faults += [fault for found in checked for fault in found.faults]
-    if not any(record.split == "train" for record in data.records) and not faults:
-        faults.append("split 'train' is empty; check the lists that section index names.")
-    if faults:
-        raise listing(faults, "the data set cannot be used")
-
-
 def _tell_doubts(data: Dataset, checked: list[Checked], options: IndexOptions) -> None:
     """Print doubts about labels, or raise them where the options want that."""
     doubts = classes_without_photographs(data)
@@ -116,12 +107,3 @@ def _tell_doubts(data: Dataset, checked: list[Checked], options: IndexOptions) -
         print(f"auxseg: doubtful: {doubt}", file=sys.stderr)
     if len(doubts) > _DOUBTS_SHOWN:
         print(f"auxseg: doubtful: {len(doubts) - _DOUBTS_SHOWN} more", file=sys.stderr)
-
-
-def _repeated(data: Dataset) -> list[str]:
-    counts = Counter(record.id for record in data.records)
-    return [
-        f"image id {image_id!r} stands for {count} photographs; rename all but one."
-        for image_id, count in counts.items()
-        if count > 1
-    ]

@@ -1,4 +1,5 @@
 import pytest
+from PIL import Image
 
 from auxseg.config import parse_config
 from auxseg.preflight import absent, lacking
@@ -70,3 +71,29 @@ def test_saliency_maps_that_are_not_beside_the_photographs_are_told(tmp_path):
     ]
     (tmp_path / "saliency").mkdir()
     assert absent(config) == []
+
+
+def test_a_slip_in_the_labels_stops_a_run_that_would_index_them(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (6, 4)).save(tmp_path / "images/tom.jpg")
+    (tmp_path / "labels.csv").write_text("image,labels\ntom,cat\nrex,dog\n")
+    folder = {"dataset": "folder", "folder": {"root": str(tmp_path)}}
+    config = parse_config({"index": folder, "saliency": {"source": "u2netp"}})
+
+    assert str(lacking(config, {"index"})).splitlines() == [
+        "the run cannot start, and nothing was changed: 1 fault",
+        f"  - {tmp_path}/labels.csv line 3: no photograph 'rex' in {tmp_path}/images; add it or "
+        "remove the row.",
+    ]
+    assert lacking(config, {"saliency", "train"}) is None
+    (tmp_path / "labels.csv").write_text("image,labels\ntom,cat\n")
+    assert lacking(config, {"index"}) is None
+
+
+def test_a_table_that_is_none_stops_the_run_too(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels.csv").write_text("photo,what\n")
+    folder = {"dataset": "folder", "folder": {"root": str(tmp_path)}}
+    config = parse_config({"index": folder, "saliency": {"source": "u2netp"}})
+
+    assert "labels.csv line 1: the header must be" in str(lacking(config, {"index"}))

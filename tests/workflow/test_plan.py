@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 import yaml
+from PIL import Image
 
 from auxseg.config import parse_config, parse_stage_options, stage_options
 from auxseg.stage_command import stage_command
@@ -121,6 +122,17 @@ def test_what_is_not_there_is_told_before_anything_runs(fresh):
     assert "auxseg: note: index.folder.root: my-photos is not there" in done.stderr
 
 
+def test_braces_in_the_name_of_an_input_are_refused(tmp_path):
+    weights = tmp_path / "{best}.safetensors"
+    weights.touch()
+    done = snakemake(copy_of_the_project(tmp_path), model={"weights": str(weights)})
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        f"auxseg: error: {weights}: Snakemake takes braces for a wildcard; rename the file or its "
+        f"folder.\n"
+    )
+
+
 def test_pseudo_masks_are_made_of_all_labelled_images_by_the_last_network(fresh):
     jobs = planned(fresh, "pseudo_masks")
     assert "round1/weights.safetensors" in jobs["predict_labelled"]
@@ -173,6 +185,27 @@ def test_a_faulty_data_set_is_told_once_where_jobs_are_tried_again(tmp_path):
     assert "the data set cannot be used: 2 faults" in said
     assert said.count("Error in rule index:") == 1
     assert "Missing files" not in said
+
+
+def test_a_slip_in_the_labels_costs_nothing_that_is_finished(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    (project / "my photos/images").mkdir(parents=True)
+    Image.new("RGB", (6, 4)).save(project / "my photos/images/tom.jpg")
+    table = project / "my photos/labels.csv"
+    index = {"dataset": "folder", "folder": {"root": "my photos"}}
+    table.write_text("image,labels\ntom,cat\n")
+    done = snakemake(project, "index", "--cores", "1", index=index)
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = (project / "results/shapes/index.h5").read_bytes()
+
+    table.write_text("image,labels\ntmo,cat\n")
+    done = snakemake(project, "index", "--cores", "1", index=index)
+
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "the run cannot start, and nothing was changed: 3 faults" in said
+    assert "labels.csv line 2: no photograph 'tmo' in my photos/images; add it or" in said
+    assert (project / "results/shapes/index.h5").read_bytes() == before
 
 
 def test_a_faulty_configuration_stops_with_the_key_and_the_mend_before_anything_runs(fresh):

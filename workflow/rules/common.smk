@@ -20,10 +20,25 @@ def checked_config():
             refuse_repeated_keys(Path(file).read_text(encoding="utf-8"), str(file))
         parsed = parse_config(config)
         changes_of(parsed)
+        refuse_braces(parsed)
         return parsed
     except UserError as error:
         print(f"auxseg: error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def refuse_braces(parsed):
+    """Refuse names of inputs that Snakemake would read otherwise, and knows no way to write."""
+    named = [
+        *label_files(parsed.index),
+        parsed.model.weights,
+        parsed.saliency.narrowed().onnx.model,
+    ]
+    for path in map(str, named):
+        if "{" in path:
+            raise UserError(
+                f"{path}: Snakemake takes braces for a wildcard; rename the file or its folder."
+            )
 
 
 def check_inputs(jobs):
@@ -81,6 +96,11 @@ def options(stage, **used):
     A function, since Snakemake would take braces in a plain text for wildcards.
     """
     return lambda wildcards: to_json(stage_options(config_of(wildcards), stage, **used))
+
+
+def train_options(wildcards):
+    """Likewise, of the round's training."""
+    return options("train", first=int(wildcards.round) == 0)(wildcards)
 
 
 def file_if_there(path):
