@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _DISK_FAULTS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EFBIG),
-    *(errno.EMFILE, errno.ENFILE),
+    *(errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG),
 }
 
 _OPENCV_HAS_NO_MEMORY = -4  # cv2.Error.StsNoMem
