@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import h5py
 import pandas as pd
 
 from auxseg.report.tables import markdown, read_text_table, with_variants
@@ -55,6 +56,28 @@ def pseudo_masks(run: str) -> pd.Series:
     """The figures of the last network told the classes, in percent, by (split, metric, variant)."""
     figures = _figures(results(run) / "pseudo_masks/metrics.csv", ["split"])
     return figures.xs("pseudo masks", level="subject")
+
+
+def masks_of_true_masks(run: str) -> pd.Series:
+    """The same figures on val of the run's network trained on true masks, made unless they are."""
+    (trained,) = (results(run) / "ablation/masks").glob("*/round0")
+    told = trained.with_name("told")
+    if not (told / "metrics.csv").exists():
+        with h5py.File(results(run) / "pseudo_masks/predictions.h5") as file:
+            options = file.attrs["options"]
+        index, predictions = results(run) / "index.h5", told / "predictions.h5"
+        flags = ["--weights", trained / "weights.safetensors", "--known-classes", "--split", "val"]
+        _auxseg("predict", index, predictions, *flags, "--options", options)
+        figures = ["--metrics", told / "metrics.csv", "--per-class", told / "per_class.csv"]
+        _auxseg("evaluate", index, predictions, "--masks", results(run) / "masks.h5", *figures)
+    return _figures(told / "metrics.csv", ["split"]).xs("pseudo masks", level="subject")
+
+
+def _auxseg(stage: str, index: Path, predictions: Path, *arguments: str | Path) -> None:
+    files = ("--index", index, "--predictions", predictions)
+    subprocess.run(
+        [sys.executable, "-m", "auxseg", stage, *files, *arguments], cwd=ROOT, check=True
+    )
 
 
 def _figures(path: Path, keys: list[str]) -> pd.Series:

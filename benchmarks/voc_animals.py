@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/voc_animals.py path/to/voc-animals [--full]
 
 The small lists by default, `--full` the whole ones. Beside the method the same network is trained
-on true masks, and on the first labels, for as many epochs as all rounds together. Writes
-benchmarks/voc-animals-{mini,full}.md.
+on true masks, and on the first labels, for as many epochs as all rounds together; of the whole
+lists both are told the classes of val, too. Writes benchmarks/voc-animals-{mini,full}.md.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from measure import (
     MULTISCALE,
     SIDE_BY_SIDE,
     machine,
+    masks_of_true_masks,
     metrics,
     minutes,
     pseudo_masks,
@@ -58,8 +59,15 @@ def document(name: str, run: str) -> str:
     method, told = metrics(run), pseudo_masks(run)
     rounds = 1 + max(method.xs("predictions", level="subject").index.unique("round"))
 
-    def miou(table: pd.Series) -> list[float]:
-        return [table["predictions", "miou", variant] for variant in VARIANTS]
+    def miou(table: pd.Series, subject: str = "predictions") -> list[float]:
+        return [table[subject, "miou", variant] for variant in VARIANTS]
+
+    def row(name: str, values: list[float]) -> list[str]:
+        return [name, *(f"{value:.1f}" for value in values)]
+
+    def compared(values: list[float], ceiling: list[float]) -> list[str]:
+        shares = (100 * value / top for value, top in zip(values, ceiling, strict=True))
+        return ["last round / true masks", *(f"{share:.0f} %" for share in shares)]
 
     labels = markdown(
         ["round", "precision", "recall", "mIoU", "ignored"],
@@ -69,23 +77,20 @@ def document(name: str, run: str) -> str:
         ),
     )
     best, first = miou(trained_on("masks", run)), miou(trained_on("seeds", run))
-    shares = [100 * last / top for last, top in zip(miou(method[rounds - 1]), best, strict=True)]
     predictions = markdown(
         ["trained in round", *VARIANTS],
         [
-            *([str(r), *(f"{value:.1f}" for value in miou(method[r]))] for r in range(rounds)),
-            ["on the first labels, as many epochs in all", *(f"{value:.1f}" for value in first)],
-            ["on true masks, as many epochs in all", *(f"{value:.1f}" for value in best)],
-            ["last round / true masks", *(f"{share:.0f} %" for share in shares)],
+            *(row(str(r), miou(method[r])) for r in range(rounds)),
+            row("on the first labels, as many epochs in all", first),
+            row("on true masks, as many epochs in all", best),
+            compared(miou(method[rounds - 1]), best),
         ],
     )
-    masks = markdown(
-        ["split", *VARIANTS],
-        (
-            [split, *(f"{told[split, 'miou', variant]:.1f}" for variant in VARIANTS)]
-            for split in ("train", "val")
-        ),
-    )
+    masks = [row(split, miou(told, split)) for split in ("train", "val")]
+    if name == "full":
+        ceiling = miou(masks_of_true_masks(run), "val")
+        masks.append(row("val, by the network trained on true masks", ceiling))
+        masks.append(compared(miou(told, "val"), ceiling))
     command = f"benchmarks/voc_animals.py path/to/voc-animals{' --full' if name == 'full' else ''}"
     return f"""# voc-animals, {name} lists
 
@@ -110,7 +115,7 @@ mIoU of predictions on the val images:
 mIoU of pseudo masks (`snakemake pseudo_masks`): the last network is told which classes each image
 shows.
 
-{masks}
+{markdown(["split", *VARIANTS], masks)}
 """
 
 
