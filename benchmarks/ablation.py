@@ -38,14 +38,17 @@ def main() -> None:
 
 def document(name: str, table: str) -> str:
     """The page of results, Markdown."""
-    command = "benchmarks/ablation.py" + ("" if name == "shapes" else " path/to/voc-animals")
+    command, data = "benchmarks/ablation.py path/to/voc-animals", ""
+    if name == "shapes":
+        command = "benchmarks/ablation.py"
+        data = f"The demo's configuration with `rounds: {SHAPES_ROUNDS}`.\n"
     return f"""# The paper's ablation on {name}
 
 `.venv/bin/python {command}` on {machine()}.
 
 mIoU of predictions on the val images at a single scale, without CRF, percent: mean and standard
 deviation of three seeds of training; beside it what the paper reports for VOC 2012 val.
-
+{data}
 {table}"""
 
 
