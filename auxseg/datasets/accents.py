@@ -4,7 +4,7 @@ import unicodedata
 
 
 def composed(text: str) -> str:
-    """The one form in which texts are compared and kept."""
+    """The form in which names are compared."""
     return unicodedata.normalize("NFC", text)
 
 

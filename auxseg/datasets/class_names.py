@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from auxseg.datasets.accents import composed
+
 BARS = re.compile(r"\s*[;|]\s*")
 _COMMAS = re.compile(r"\s*,\s*")
 BLANKS = re.compile(r"\s+")
@@ -18,8 +20,8 @@ def separator_of(cells: Iterable[str]) -> re.Pattern[str]:
 
 
 def names_in(cell: str, separator: re.Pattern[str]) -> list[str]:
-    """The names of one cell."""
-    return [name for name in separator.split(cell) if name]
+    """The names of one cell, their accents composed."""
+    return [name for name in separator.split(composed(cell)) if name]
 
 
 def cell_of(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from pycocotools.coco import COCO
 
 from auxseg.config import CocoOptions
+from auxseg.datasets.accents import composed
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, Record
 from auxseg.datasets.tables import repeated_ids
@@ -85,8 +86,9 @@ def _classes(instances: COCO, kind: str) -> tuple[tuple[str, ...], ClassTable]:
     for category in categories:
         if not isinstance(category[key], str) or not category[key].strip():
             raise ValueError(f"category {category['id']} has no {key}")
-    names = tuple(dict.fromkeys(category[key] for category in categories))
-    return names, {category["id"]: names.index(category[key]) for category in categories}
+    names = {category["id"]: composed(category[key]) for category in categories}
+    classes = tuple(dict.fromkeys(names.values()))
+    return classes, {number: classes.index(name) for number, name in names.items()}
 
 
 def _records(instances: COCO, table: ClassTable, split: str, folder: Path) -> list[Record]:

@@ -23,7 +23,7 @@ class Row:
 def read_csv(
     path: Path, needed: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[list[Row], list[str]]:
-    """Read a CSV with a header; UTF-8, with or without a byte order mark, accents composed.
+    """Read a CSV with a header; UTF-8, with or without a byte order mark.
 
     Args:
         path: the file.
@@ -37,7 +37,7 @@ def read_csv(
         UserError: no such file, not UTF-8, or another header.
     """
     lines = _lines(path)
-    header = [name.strip().lower() for name in lines[0][1]] if lines else []
+    header = [name.lower() for name in _header(lines)]
     if not set(needed) <= set(header) <= {*needed, *optional}:
         wanted = " or ".join(f"'{','.join(names)}'" for names in _headers(needed, optional))
         found = ",".join(header) or "nothing"
@@ -58,13 +58,14 @@ def read_csv(
 
 
 def header_of(path: Path) -> list[str]:
-    """The names in a CSV's first line, as they are written there; none of an empty file.
+    """The names in a CSV's first line, as they are written there but for their accents, composed.
+
+    None of an empty file.
 
     Raises:
         UserError: no such file, not UTF-8, or not CSV.
     """
-    lines = _lines(path)
-    return [name.strip() for name in lines[0][1]] if lines else []
+    return _header(_lines(path))
 
 
 def read_list(path: Path) -> list[tuple[int, str]]:
@@ -115,9 +116,13 @@ def _headers(needed: Sequence[str], optional: Sequence[str]) -> list[list[str]]:
     return [[*needed, *optional[:count]] for count in range(len(optional) + 1)]
 
 
+def _header(lines: list[tuple[int, list[str]]]) -> list[str]:
+    return [composed(name.strip()) for name in lines[0][1]] if lines else []
+
+
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """(line, cells) of every row of a CSV; tabs or ';' separate where the header has no comma."""
-    text = composed(read_text(path))
+    text = read_text(path)
     header = text.partition("\n")[0]
     separator = next((mark for mark in ",\t;" if mark in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)

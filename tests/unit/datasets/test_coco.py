@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,15 @@ def test_categories_are_numbered_without_gaps(root):
     assert data.classes == ("person", "dog", "cat")
     assert len(data.palette) == 4
     assert data.records[0].labels == (0, 1, 2)
+
+
+def test_a_category_is_the_same_whichever_way_its_accents_are_written(root):
+    for split, form in (("train2014", "NFC"), ("val2014", "NFD")):
+        name = unicodedata.normalize(form, "café")
+        categories = [{**CATEGORIES[0], "name": name}, *CATEGORIES[1:]]
+        write_split(root, split, {"a.jpg": [box(PERSON, 0, 0, 5, 3)]}, categories=categories)
+
+    assert load(root).classes == ("café", "dog", "cat")
 
 
 def test_supercategories_join_categories(root):
