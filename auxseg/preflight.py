@@ -3,11 +3,12 @@
 import multiprocessing
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
 from auxseg.config import BackboneOptions, Config, IndexOptions
-from auxseg.errors import UserError, listing
+from auxseg.errors import UserError, disk_fault, listing, reason_of
 
 _PHOTOGRAPHS = frozenset({"saliency", "classify", "cam", "train", "refine", "predict"})
 _READERS = {
@@ -33,7 +34,7 @@ def absent(config: Config) -> list[str]:
 def lacking(config: Config, stages: Collection[str]) -> UserError | None:
     """That these stages would not find what they read, or could not use it; or None.
 
-    Lists, labels and the network to train are looked at, but no photograph.
+    Lists, labels and the network to train are looked at, but no photograph is opened.
 
     Args:
         config: of the run.
@@ -69,19 +70,27 @@ def _elsewhere(faults_of: Callable[[_T], list[str]], section: _T) -> list[str]:
 
     Snakemake's stays as long as the run, and without torch and a data set's records is small.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(faults_of, section).result()
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(faults_of, section).result()
+    except (MemoryError, BrokenProcessPool):
+        return []  # the job may have more memory than the machine that starts it
+    except OSError as error:
+        return [disk_fault(error) or reason_of(error)]
 
 
 def _data_faults(index: IndexOptions) -> list[str]:
     """What is wrong with lists and labels."""
+    from auxseg.datasets.doubts import classes_without_photographs
     from auxseg.datasets.load import load_dataset
     from auxseg.datasets.record import list_faults
 
     try:
-        return list_faults(load_dataset(index))
+        data = load_dataset(index)
     except UserError as error:
         return [str(error)]
+    doubts = classes_without_photographs(data) if index.doubtful_labels == "error" else []
+    return list_faults(data) or doubts
 
 
 def _backbone_faults(model: BackboneOptions) -> list[str]:

@@ -90,6 +90,32 @@ def test_a_slip_in_the_labels_stops_a_run_that_would_index_them(tmp_path):
     assert lacking(config, {"index"}) is None
 
 
+def test_labels_that_are_doubtful_stop_the_run_where_the_index_would_refuse_them(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("tom", "rex"):
+        Image.new("RGB", (6, 4)).save(tmp_path / f"images/{name}.jpg")
+    (tmp_path / "labels.csv").write_text("image,labels,split\ntom,cat,train\nrex,dog,val\n")
+    index = {"dataset": "folder", "folder": {"root": str(tmp_path)}}
+    saliency = {"source": "u2netp"}
+
+    strict = parse_config({"index": {**index, "doubtful_labels": "error"}, "saliency": saliency})
+    assert "  - class 'dog' has no training photograph." in str(lacking(strict, {"index"}))
+    assert lacking(parse_config({"index": index, "saliency": saliency}), {"index"}) is None
+
+
+def test_a_fault_of_the_disk_is_told_in_a_sentence(tmp_path):
+    lists = tmp_path / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (tmp_path / folder).mkdir()
+    (lists / "train_aug.txt").write_text("n" * 300)
+    (lists / "val.txt").write_text("")
+    index = {"dataset": "voc", "voc": {"root": str(tmp_path), "labels": "masks"}}
+    config = parse_config({"index": index, "saliency": {"source": "u2netp"}})
+
+    assert ".png: File name too long" in str(lacking(config, {"index"}))
+
+
 def test_a_table_that_is_none_stops_the_run_too(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels.csv").write_text("photo,what\n")

@@ -128,8 +128,8 @@ def test_braces_in_the_name_of_an_input_are_refused(tmp_path):
     done = snakemake(copy_of_the_project(tmp_path), model={"weights": str(weights)})
     assert done.returncode == 2
     assert done.stderr.endswith(
-        f"auxseg: error: {weights}: Snakemake takes braces for a wildcard; rename the file or its "
-        f"folder.\n"
+        f"error: model.weights: {weights}: Snakemake takes a name in braces for a wildcard; rename "
+        f"the file or its folder.\n"
     )
 
 

@@ -11,6 +11,8 @@ from auxseg.datasets.files import data_folders, folder_digest, label_files, mask
 from auxseg.errors import UserError
 from auxseg.preflight import absent, lacking
 from snakemake.exceptions import WorkflowError
+from snakemake.io import contains_wildcard
+from snakemake.io import contains_wildcard
 
 
 def checked_config():
@@ -29,15 +31,14 @@ def checked_config():
 
 def refuse_braces(parsed):
     """Refuse names of inputs that Snakemake would read otherwise, and knows no way to write."""
-    named = [
-        *label_files(parsed.index),
-        parsed.model.weights,
-        parsed.saliency.narrowed().onnx.model,
-    ]
-    for path in map(str, named):
-        if "{" in path:
+    named = [(f"index.{parsed.index.dataset}", path) for path in label_files(parsed.index)]
+    named.append(("model.weights", parsed.model.weights))
+    named.append(("saliency.onnx.model", parsed.saliency.narrowed().onnx.model))
+    for key, path in named:
+        if path is not None and contains_wildcard(path):
             raise UserError(
-                f"{path}: Snakemake takes braces for a wildcard; rename the file or its folder."
+                f"{key}: {path}: Snakemake takes a name in braces for a wildcard; rename the file or "
+                f"its folder."
             )
 
 
