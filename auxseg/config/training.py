@@ -166,7 +166,7 @@ class TrainOptions(TrainingOptions):
     )
 
     def narrowed(self, *, first: bool = False) -> Self:
-        """Without what decides on later rounds alone.
+        """For the first round, without what decides on later ones alone.
 
         Args:
             first: whether it is the first round.

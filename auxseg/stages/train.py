@@ -44,6 +44,7 @@ def run(
     devices: int = 1,
 ) -> None:
     """Train the network; continues an interrupted run."""
+    options = options.narrowed(first=round_number == 0)
     table = read_index(index)
     entries = table.split("train")
     targets = _targets(options, labels, masks, entries)

@@ -15,10 +15,11 @@ from tests.unit.small_network import CLASSES, photograph
 
 @pytest.mark.slow
 def test_the_command_says_what_each_photograph_shows(small_network, tmp_path):
-    path = photograph(tmp_path / "a.png")
+    path = photograph(tmp_path / "photos/a.png")
+    (tmp_path / "photos/b.heic").write_bytes(b"x")
     command = auxseg("predict", "--weights", small_network, "--threads", 1)
 
-    done = finished([*command, "--output", "out", path], tmp_path)
+    done = finished([*command, "--output", "out", path.parent], tmp_path)
 
     values = np.asarray(Image.open(tmp_path / "out/a.png"))
     shares = [(CLASSES[v - 1], (values == v).mean()) for v in np.unique(values) if v]
@@ -27,6 +28,9 @@ def test_the_command_says_what_each_photograph_shows(small_network, tmp_path):
         f"{path}: {shown}",
         "masks, overlays and segmentation.json: out",
     ]
+    assert done.stderr.startswith(
+        f"auxseg: note: {path.parent}: pictures of formats that are not read: 1 .heic; convert"
+    )
 
 
 @pytest.mark.slow

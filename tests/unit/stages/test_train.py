@@ -87,6 +87,13 @@ def test_a_later_round_that_starts_from_the_classifier_has_an_order_of_its_own(f
     assert not same(finished / "round0/weights.safetensors", tmp_path / "weights.safetensors")
 
 
+def test_the_first_round_is_the_same_whatever_only_later_ones_read(finished, tmp_path):
+    train_round(finished, tmp_path, start_from="classifier")
+
+    first = read_description(finished / "round0/weights.safetensors")
+    assert read_description(tmp_path / "weights.safetensors") == first
+
+
 def test_padding_is_background_to_training_where_that_is_asked_for(finished, tmp_path):
     large = {"crop_size": 80}
     train_round(finished, tmp_path / "ignored", **large)
