@@ -1,4 +1,4 @@
-"""What the other files share: the checked configuration, and the inputs that depend on the round."""
+"""What the rules share: how jobs are run, and the inputs and options that depend on the round."""
 
 import functools
 import os
@@ -6,53 +6,9 @@ import sys
 from pathlib import Path
 
 from auxseg.ablation import changes_of, compared, maker, rounds_of, seeds_of, variant_config
-from auxseg.config import parse_config, refuse_repeated_keys, stage_options, to_json
+from auxseg.config import stage_options, to_json
 from auxseg.datasets.files import data_folders, folder_digest, label_files, mask_folders
-from auxseg.errors import UserError
-from auxseg.preflight import absent, lacking
 from snakemake.exceptions import WorkflowError
-from snakemake.io import contains_wildcard
-from snakemake.io import contains_wildcard
-
-
-def checked_config():
-    """The typed configuration; a faulty one ends Snakemake before anything runs."""
-    try:
-        for file in workflow.configfiles:
-            refuse_repeated_keys(Path(file).read_text(encoding="utf-8"), str(file))
-        parsed = parse_config(config)
-        changes_of(parsed)
-        refuse_braces(parsed)
-        return parsed
-    except UserError as error:
-        print(f"auxseg: error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-def refuse_braces(parsed):
-    """Refuse names of inputs that Snakemake would read otherwise, and knows no way to write."""
-    named = [(f"index.{parsed.index.dataset}", path) for path in label_files(parsed.index)]
-    named.append(("model.weights", parsed.model.weights))
-    named.append(("saliency.onnx.model", parsed.saliency.narrowed().onnx.model))
-    for key, path in named:
-        if path is not None and contains_wildcard(path):
-            raise UserError(
-                f"{key}: {path}: Snakemake takes a name in braces for a wildcard; rename the file or "
-                f"its folder."
-            )
-
-
-def check_inputs(jobs):
-    """End Snakemake where what jobs are to read is not there: it would first remove their outputs."""
-    commands = [job.rule.shellcmd.split() for job in jobs if job.rule.shellcmd]
-    if (fault := lacking(CONFIG, {words[1] for words in commands})) is not None:
-        raise WorkflowError(str(fault))
-
-
-CONFIG = checked_config()
-
-for note in absent(CONFIG):
-    print(f"auxseg: note: {note}", file=sys.stderr)
 
 # Bash's strict mode, as by default; and a stage's last words reach its log where a signal ends all
 # processes of a group.
