@@ -30,6 +30,7 @@ class Page:
     """All that the template shows.
 
     Attributes:
+        folder: of the page, as seen from where the workflow ran.
         counts: split -> number of images.
         final: the headline figure, None where nothing could be scored.
         per_class: (class, one cell a column) of the last round, columns named by
@@ -43,6 +44,7 @@ class Page:
 
     title: str
     run: str
+    folder: str
     classes: Sequence[str]
     colors: Sequence[tuple[int, int, int]]
     counts: dict[str, int]

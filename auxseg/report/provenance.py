@@ -59,12 +59,13 @@ def supervision(origins: Mapping[str, Origin], masks: int) -> list[tuple[str, st
     return rows
 
 
-def configuration(origins: Mapping[str, Origin], rounds: int) -> str:
+def configuration(origins: Mapping[str, Origin], rounds: int, report: Mapping[str, Any]) -> str:
     """The options of all stages as one YAML file that makes the same run.
 
     Args:
         origins: by stage.
         rounds: of the run.
+        report: options of the report itself, which leaves no artifact.
     """
     sections: dict[str, Any] = {"rounds": rounds}
     for stage, origin in origins.items():
@@ -75,6 +76,7 @@ def configuration(origins: Mapping[str, Origin], rounds: int) -> str:
                 earlier = sections.get(name, {})
                 sections[name] = {**earlier, **shared} if isinstance(shared, Mapping) else shared
         sections[stage] = options
+    sections["report"] = dict(report)
     return yaml.safe_dump(sections, sort_keys=False, allow_unicode=True)
 
 

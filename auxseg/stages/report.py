@@ -99,7 +99,7 @@ def run(
         pictures = _write_pictures(page.parent, index, maps, options, affinity_of)
 
     figures = metrics.to_csv(index=False).encode()
-    settings = configuration(origins, rounds).encode()
+    settings = configuration(origins, rounds, options.model_dump(mode="json")).encode()
     write_atomically(page.parent / "metrics.csv", figures)
     write_atomically(page.parent / "config.yaml", settings)
     shown_plots = _write_plots(page.parent, _drawn(histories, metrics, classes))
@@ -107,6 +107,7 @@ def run(
     content = Page(
         title=options.title,
         run=folder.resolve().name,
+        folder=page.parent.as_posix(),
         classes=index.classes,
         colors=index.palette,
         counts=dict(Counter(entry.split for entry in index.entries)),

@@ -38,6 +38,7 @@ def page(**changes) -> Page:
     values = {
         "title": "A run",
         "run": "demo",
+        "folder": "results/demo/report",
         "classes": ["cat", "dog"],
         "colors": [(0, 0, 0), (128, 0, 0), (0, 128, 0)],
         "counts": {"train": 259, "val": 90},
@@ -241,6 +242,7 @@ def test_the_options_of_all_stages_make_one_configuration():
             train={"epochs": 4, "model": {**model, "branches": "all"}, "random_seed": 7},
         ),
         rounds=2,
+        report={"title": "Pets"},
     )
 
     assert yaml.safe_load(text) == {
@@ -250,6 +252,7 @@ def test_the_options_of_all_stages_make_one_configuration():
         "model": {**model, "branches": "all"},
         "classify": {"epochs": 3},
         "train": {"epochs": 4},
+        "report": {"title": "Pets"},
     }
 
 

@@ -136,9 +136,10 @@ def test_the_page_refers_to_no_other_file(folder):
 
 def test_the_page_hands_out_the_figures_and_the_configuration_beside_it(folder):
     page = write_report(folder)
-    for name in ("metrics.csv", "config.yaml"):
-        url = re.search(rf'href="([^"]*)" download="{name}"', page.read_text())[1]
+    for name, saved_as in (("metrics.csv", "metrics.csv"), ("config.yaml", "demo-config.yaml")):
+        url = re.search(rf'href="([^"]*)" download="{saved_as}"', page.read_text())[1]
         assert decoded(url) == (page.parent / name).read_bytes()
+    assert f"snakemake --configfile {page.parent}/config.yaml --config run=" in page.read_text()
 
 
 def test_an_image_of_the_page_has_the_figures_of_its_last_labels_or_prediction(folder):
