@@ -108,8 +108,9 @@ def _config(plan: Plan) -> dict[str, Any]:
     )
     folder: dict[str, Any] = {"root": str(asked.project), "images": str(asked.images)}
     if asked.masks is not None:
-        # The classes too: their order is that of the values in the masks, for the user to see.
-        folder |= {"masks": str(asked.masks), "classes": list(plan.data.classes)}
+        folder["masks"] = str(asked.masks)
+    # Their order is that of the values in masks, and a name misspelt later is none of them.
+    folder["classes"] = list(plan.data.classes)
     own = {
         "run": asked.run,
         "index": {"folder": folder},

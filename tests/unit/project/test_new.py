@@ -64,7 +64,11 @@ def test_the_data_set_that_the_configuration_names_is_faultless(here):
 def test_without_masks_the_configuration_names_none(here):
     new_project(WITHOUT_MASKS)
 
-    assert config_of(here)["index"]["folder"] == {"root": "pets", "images": "photos"}
+    assert config_of(here)["index"]["folder"] == {
+        "root": "pets",
+        "images": "photos",
+        "classes": ["cat", "dog"],
+    }
 
 
 def test_the_configuration_alone_and_over_the_demo_is_the_same(here):
