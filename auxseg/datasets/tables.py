@@ -11,6 +11,14 @@ from typing import Any
 from auxseg.datasets.accents import composed
 from auxseg.errors import UserError, did_you_mean
 
+_OTHER_FILES = {
+    b"PK\x03\x04": "a workbook or another archive; save its table as CSV in UTF-8.",
+    b"\xd0\xcf\x11\xe0": "an old workbook; save its table as CSV in UTF-8.",
+    b"\xff\xfe": "UTF-16; save the file as UTF-8 text.",
+    b"\xfe\xff": "UTF-16; save the file as UTF-8 text.",
+}
+"""By their first bytes."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -89,9 +97,9 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{_neighbours(path)}.") from None
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text."
-        ) from None
+        told = next((v for k, v in _OTHER_FILES.items() if error.object.startswith(k)), None)
+        unknown = f"byte {error.start} is not UTF-8; save the file as UTF-8 text."
+        raise UserError(f"{path}: {told or unknown}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 

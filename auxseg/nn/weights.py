@@ -121,6 +121,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: missing, damaged, or holding more than tensors.
     """
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name the weights file in it.")
     if not path.is_file():
         raise UserError(f"{path}: no such weights file.")
     try:
@@ -128,6 +130,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             return _read_safetensors(path)
         if path.suffix == ".params":
             return read_params(path)
+        _refuse_what_torch_never_wrote(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (UserError, MemoryError):
         raise
@@ -141,6 +144,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     state = state if isinstance(state, dict) else {}
     return {k: v for k, v in state.items() if isinstance(v, Tensor)}
+
+
+def _refuse_what_torch_never_wrote(path: Path) -> None:
+    """Torch's own refusal of other files says that they hold code."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start.startswith((b"PK\x03\x04", b"\x80")):  # a zip archive, or a pickle
+        raise UserError(f"{path}: not a readable weights file (no PyTorch checkpoint).")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

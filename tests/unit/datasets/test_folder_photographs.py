@@ -22,6 +22,17 @@ def test_a_mask_that_bears_no_photographs_name_is_a_fault(my_photos):
     ]
 
 
+def test_a_mask_beside_its_photographs_folder_is_told_its_place(my_photos):
+    (my_photos / "images/cats").mkdir()
+    (my_photos / "images/tom.jpg").rename(my_photos / "images/cats/tom.jpg")
+    write_table(my_photos, "cats/tom,cat,", "rex,dog,", "both,cat,")
+
+    assert faults_of(my_photos) == [
+        "masks/tom.png: bears no photograph's name; if 'cats/tom' is meant, move it to "
+        "masks/cats/tom.png.",
+    ]
+
+
 def test_a_photograph_of_a_format_that_is_not_read_is_named(my_photos):
     (my_photos / "images" / "tom.heic").write_bytes(b"x")
     write_table(my_photos, "tom.heic,cat,", "tom,cat,", "rex,dog,", "both,cat,")

@@ -104,6 +104,16 @@ def test_a_file_that_holds_code_is_refused_and_not_run(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("content", [b"", b"image,labels", b"\xff\xd8\xff\xe0"])
+def test_a_file_that_torch_never_wrote_is_not_said_to_hold_code(tmp_path, content):
+    (tmp_path / "photo.jpg").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"photo\.jpg: not a readable weights file \(no PyTorch"):
+        read_state(tmp_path / "photo.jpg")
+    with pytest.raises(UserError, match="a folder; name the weights file in it"):
+        read_state(tmp_path)
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_damaged_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"weights{suffix}"

@@ -63,11 +63,20 @@ def test_a_missing_file_is_named(tmp_path):
         read_labels(tmp_path / "nowhere.json", tmp_path, {})
 
 
-def test_a_workbook_is_refused(tmp_path):
-    (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04\xff\xfe")
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04\xff\xfe", "a workbook or another archive; save its table as CSV in UTF-8."),
+        ("image,labels".encode("utf-16"), "UTF-16; save the file as UTF-8 text."),
+        (b"image,caf\xe9", "byte 9 is not UTF-8; save the file as UTF-8 text."),
+    ],
+)
+def test_what_a_spreadsheet_saves_otherwise_is_told(tmp_path, content, told):
+    (tmp_path / "labels.xlsx").write_bytes(content)
 
-    with pytest.raises(UserError, match="is not UTF-8; save the file as UTF-8 text"):
+    with pytest.raises(UserError) as caught:
         read_labels(tmp_path / "labels.xlsx", tmp_path, {})
+    assert str(caught.value) == f"{tmp_path}/labels.xlsx: {told}"
 
 
 def test_without_a_photograph_that_can_be_read_the_formats_are_named(tmp_path):
