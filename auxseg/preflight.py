@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ def absent(config: Config) -> list[str]:
     return [f"{key}: {fault}" for key, fault in _absent(config)]
 
 
-def lacking(config: Config, stages: Collection[str]) -> UserError | None:
+def lacking(config: Config, stages: Collection[str], *, on_masks: bool = False) -> UserError | None:
     """That these stages would not find what they read, or could not use it; or None.
 
     Lists, labels and the network to train are looked at, but no photograph is opened.
@@ -40,6 +41,7 @@ def lacking(config: Config, stages: Collection[str]) -> UserError | None:
         config: of the run.
         stages: that are about to run. Snakemake removes a stage's earlier results before it, so
             that a slip would cost them.
+        on_masks: whether a network is among them that learns from true masks.
     """
     faults = []
     for key, fault in _absent(config):
@@ -49,8 +51,8 @@ def lacking(config: Config, stages: Collection[str]) -> UserError | None:
             readers |= _PHOTOGRAPHS
         if readers & set(stages):
             faults.append(f"{key}: {fault}")
-    if not faults and "index" in stages and config.index.dataset != "shapes":
-        faults = _elsewhere(_data_faults, config.index)
+    if not faults and ("index" in stages or on_masks) and config.index.dataset != "shapes":
+        faults = _elsewhere(partial(_data_faults, on_masks=on_masks), config.index)
     if not faults and "classify" in stages:
         faults = _elsewhere(_backbone_faults, config.model)
     return listing(faults, "the run cannot start, and nothing was changed") if faults else None
@@ -79,18 +81,23 @@ def _elsewhere(faults_of: Callable[[_T], list[str]], section: _T) -> list[str]:
         return [disk_fault(error) or reason_of(error)]
 
 
-def _data_faults(index: IndexOptions) -> list[str]:
-    """What is wrong with lists and labels."""
+def _data_faults(index: IndexOptions, *, on_masks: bool) -> list[str]:
+    """What is wrong with lists and labels; that masks to learn from are not there."""
     from auxseg.datasets.doubts import classes_without_photographs
     from auxseg.datasets.load import load_dataset
-    from auxseg.datasets.record import list_faults
+    from auxseg.datasets.record import list_faults, without_mask
 
     try:
         data = load_dataset(index)
     except UserError as error:
         return [str(error)]
-    doubts = classes_without_photographs(data) if index.doubtful_labels == "error" else []
-    return list_faults(data) or doubts
+    faults = list_faults(data)
+    if not faults and index.doubtful_labels == "error":
+        faults = classes_without_photographs(data)
+    train = [record for record in data.records if record.split == "train"]
+    if on_masks and (without := [record.id for record in train if record.mask is None]):
+        faults.append(without_mask(without, len(train)))
+    return faults
 
 
 def _backbone_faults(model: BackboneOptions) -> list[str]:

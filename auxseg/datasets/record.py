@@ -108,3 +108,11 @@ def list_faults(data: Dataset) -> list[str]:
     if not faults and not any(record.split == "train" for record in data.records):
         faults.append("split 'train' is empty; check the lists that section index names.")
     return faults
+
+
+def without_mask(image_ids: Sequence[str], count: int) -> str:
+    """That these of so many training photographs have no true mask to train on."""
+    return (
+        f"{len(image_ids)} of {count} training photographs have no true mask, such as "
+        f"{image_ids[0]!r}; add theirs, or leave them out of split train."
+    )

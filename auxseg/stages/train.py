@@ -17,7 +17,7 @@ from torch import nn
 
 from auxseg.config import TrainJob
 from auxseg.datasets.index_file import Entry, read_index
-from auxseg.datasets.record import BACKGROUND, IGNORE
+from auxseg.datasets.record import BACKGROUND, IGNORE, without_mask
 from auxseg.description import read_description
 from auxseg.errors import UserError
 from auxseg.nn.network import AuxSegNet, build_network
@@ -124,7 +124,4 @@ def _refuse_without_mask(masks: Path, entries: Sequence[Entry]) -> None:
     with MapReader(masks) as maps:
         without = [entry.id for entry in entries if entry.id not in maps]
     if without:
-        raise UserError(
-            f"{masks}: {len(without)} of {len(entries)} training photographs have no true mask, "
-            f"such as {without[0]!r}; add theirs, or leave them out of split train."
-        )
+        raise UserError(f"{masks}: {without_mask(without, len(entries))}")

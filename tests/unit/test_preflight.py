@@ -123,3 +123,19 @@ def test_a_table_that_is_none_stops_the_run_too(tmp_path):
     config = parse_config({"index": folder, "saliency": {"source": "u2netp"}})
 
     assert "labels.csv line 1: the header must be" in str(lacking(config, {"index"}))
+
+
+def test_photographs_without_a_mask_stop_a_run_that_would_learn_from_masks(tmp_path):
+    for name in ("images/tom", "images/rex", "masks/tom"):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (6, 4)).save(path)
+    (tmp_path / "labels.csv").write_text("image,labels\ntom,cat\nrex,cat\n")
+    folder = {"dataset": "folder", "folder": {"root": str(tmp_path)}}
+    config = parse_config({"index": folder, "saliency": {"source": "u2netp"}})
+
+    assert str(lacking(config, {"train"}, on_masks=True)).splitlines()[1:] == [
+        "  - 1 of 2 training photographs have no true mask, such as 'rex'; add theirs, or leave "
+        "them out of split train."
+    ]
+    assert lacking(config, {"index", "train"}) is None

@@ -41,8 +41,10 @@ def refuse_braces(parsed):
 
 def check_inputs(jobs):
     """End Snakemake where what jobs are to read is not there: it would first remove their outputs."""
-    commands = [job.rule.shellcmd.split() for job in jobs if job.rule.shellcmd]
-    if (fault := lacking(CONFIG, {words[1] for words in commands})) is not None:
+    stages = [(job.rule.shellcmd.split()[1], job) for job in jobs if job.rule.shellcmd]
+    trained = [config_of(job.wildcards).train for stage, job in stages if stage == "train"]
+    on_masks = any(options.labels == "masks" for options in trained)
+    if (fault := lacking(CONFIG, dict(stages), on_masks=on_masks)) is not None:
         raise WorkflowError(str(fault))
 
 
