@@ -91,7 +91,7 @@ def run(
     metrics = _all_rounds(folder, labelled_rounds, "metrics.csv")
     classes = tables.last_of_each_subject(_all_rounds(folder, labelled_rounds, "per_class.csv"))
     histories = _histories(folder, rounds)
-    origins = origins_of(folder, refined=labelled_rounds > 1)
+    origins = origins_of(folder, rounds, refined=labelled_rounds > 1)
     affinity_of = _affinity_of(folder / f"round{rounds - 1}/weights.safetensors", runtime)
     with ExitStack() as stack:
         maps = _open_maps(folder, rounds, labelled_rounds, stack)

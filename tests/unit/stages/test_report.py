@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from auxseg.config import ReportOptions
@@ -25,6 +26,7 @@ from tests.unit.stages.black_run import (
     make_run,
     write_maps,
 )
+from tests.unit.status.finished_run import write_weights
 
 
 @pytest.fixture
@@ -140,6 +142,16 @@ def test_the_page_hands_out_the_figures_and_the_configuration_beside_it(folder):
         url = re.search(rf'href="([^"]*)" download="{saved_as}"', page.read_text())[1]
         assert decoded(url) == (page.parent / name).read_bytes()
     assert f"snakemake --configfile {page.parent}/config.yaml --config run=" in page.read_text()
+
+
+def test_training_is_told_as_its_last_round_recorded_it(folder):
+    """The first round's options lack what only later rounds read."""
+    write_weights(folder, "round0", {})
+    write_weights(folder, "round1", {}, start_from="classifier")
+
+    settings = yaml.safe_load((write_report(folder).parent / "config.yaml").read_text())
+
+    assert settings["train"]["start_from"] == "classifier"
 
 
 def test_an_image_of_the_page_has_the_figures_of_its_last_labels_or_prediction(folder):
