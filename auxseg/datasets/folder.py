@@ -114,7 +114,8 @@ def _read_row(reading: _Reading, row: Row) -> None:
     unknown = [name for name in names if name not in reading.classes]
     image_id = find(reading.photos, row.cells["image"])
     for name in unknown:
-        reading.fault(row, unknown_class(name, reading.classes))
+        mend = "mend it, or add it at the end of index.folder.classes."
+        reading.fault(row, f"{unknown_class(name, reading.classes)}; {mend}")
     if split not in SPLITS:
         reading.fault(row, f"unknown split {split!r}; it must be one of {', '.join(SPLITS)}.")
     if not names and split == "train":

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from auxseg.datasets.accents import composed, spellings
@@ -46,7 +46,7 @@ def find(photos: Mapping[str, Path], name: str) -> str | None:
     return name if name in photos else None
 
 
-def by_file_name(photos: Iterable[str]) -> dict[str, str]:
+def by_file_name(photos: Mapping[str, Path]) -> dict[str, str]:
     """A photograph's id by the name of its file, without folder and extension, in small letters."""
     return {PurePosixPath(image_id).name.casefold(): image_id for image_id in photos}
 
@@ -88,12 +88,18 @@ def is_file(path: Path) -> bool:
 def strays(photos: Collection[str], folder: Path) -> list[str]:
     """A sentence for each picture that would be passed over: it bears no photograph's name."""
     faults = []
-    near = by_file_name(photos)
-    for name, path in _pictures(folder):
+    pictures = list(_pictures(folder))
+    taken = {name for name, _ in pictures}
+    named_alike: dict[str, list[str]] = {}
+    for image_id in photos:
+        named_alike.setdefault(PurePosixPath(image_id).name, []).append(image_id)
+    for name, path in pictures:
         if name not in photos:
-            meant = near.get(PurePosixPath(name).name.casefold())
-            mend = f"if {meant!r} is meant, move it to {folder / meant}.png" if meant else None
-            faults.append(f"{path}: bears no photograph's name; {mend or 'rename or remove it'}.")
+            mend = "rename or remove it"
+            meant = named_alike.get(PurePosixPath(name).name, [])
+            if len(meant) == 1 and meant[0] not in taken and path.suffix == ".png":
+                mend = f"if {meant[0]!r} is meant, move it to {folder / meant[0]}.png"
+            faults.append(f"{path}: bears no photograph's name; {mend}.")
         elif path.suffix != ".png":
             faults.append(f"{path}: must be a PNG and end in .png.")
     return faults

@@ -12,8 +12,8 @@ from auxseg.datasets.accents import composed
 from auxseg.errors import UserError, did_you_mean
 
 _OTHER_FILES = {
-    b"PK\x03\x04": "a workbook or another archive; save its table as CSV in UTF-8.",
-    b"\xd0\xcf\x11\xe0": "an old workbook; save its table as CSV in UTF-8.",
+    b"PK\x03\x04": "a workbook or another archive; save it as UTF-8 text, a table as CSV.",
+    b"\xd0\xcf\x11\xe0": "an old workbook; save it as UTF-8 text, a table as CSV.",
     b"\xff\xfe": "UTF-16; save the file as UTF-8 text.",
     b"\xfe\xff": "UTF-16; save the file as UTF-8 text.",
 }

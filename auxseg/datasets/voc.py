@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from auxseg.config import VocOptions
+from auxseg.datasets.accents import composed
 from auxseg.datasets.class_names import names_in, separator_of
 from auxseg.datasets.palette import voc_palette
 from auxseg.datasets.record import BACKGROUND, IGNORE, Dataset, MaskReader, Record
@@ -124,7 +125,7 @@ def _csv_labels(path: Path, faults: list[str]) -> LabelReader:
     separator = separator_of(row.cells["classes"] for row in rows)
     labels: dict[str, set[str]] = {}
     for row in rows:
-        image_id = row.cells["image"]
+        image_id = composed(row.cells["image"])
         if image_id in labels:
             faults.append(f"{path} line {row.line}: {image_id!r} stands there twice; remove one.")
         labels[image_id] = set(names_in(row.cells["classes"], separator))
@@ -134,9 +135,9 @@ def _csv_labels(path: Path, faults: list[str]) -> LabelReader:
         ]
 
     def labels_of(image_id: str) -> set[str]:
-        if image_id not in labels:
+        if composed(image_id) not in labels:
             raise UserError(f"{path}: no row of image {image_id!r}; add one.")
-        return labels[image_id]
+        return labels[composed(image_id)]
 
     return labels_of
 

@@ -151,7 +151,7 @@ def _refuse_what_torch_never_wrote(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(4)
     if not start.startswith((b"PK\x03\x04", b"\x80")):  # a zip archive, or a pickle
-        raise UserError(f"{path}: not a readable weights file (no PyTorch checkpoint).")
+        raise UserError(f"{path}: not a readable weights file (no checkpoint of today's PyTorch).")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

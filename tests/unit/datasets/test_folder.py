@@ -95,7 +95,8 @@ def test_an_unknown_class_is_reported_with_line_and_suggestion(my_photos):
     write_table(my_photos, "tom,cat,", "rex,hrose,", "both,cat,")
 
     assert faults_of(my_photos, classes=("cat", "horse")) == [
-        "labels.csv line 3: unknown class 'hrose' (did you mean 'horse'?)"
+        "labels.csv line 3: unknown class 'hrose' (did you mean 'horse'?); mend it, or add it at "
+        "the end of index.folder.classes."
     ]
 
 
@@ -103,7 +104,8 @@ def test_lines_are_counted_as_an_editor_counts_them(my_photos):
     write_table(my_photos, 'tom,"cat', 'dog",', "", "rex,zebra,", "both,cat,")
 
     assert faults_of(my_photos, classes=("cat", "dog")) == [
-        "labels.csv line 5: unknown class 'zebra'; known are cat, dog"
+        "labels.csv line 5: unknown class 'zebra'; known are cat, dog; mend it, or add it at the "
+        "end of index.folder.classes."
     ]
 
 

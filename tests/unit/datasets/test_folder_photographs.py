@@ -26,11 +26,27 @@ def test_a_mask_beside_its_photographs_folder_is_told_its_place(my_photos):
     (my_photos / "images/cats").mkdir()
     (my_photos / "images/tom.jpg").rename(my_photos / "images/cats/tom.jpg")
     write_table(my_photos, "cats/tom,cat,", "rex,dog,", "both,cat,")
+    nameless = "bears no photograph's name;"
 
     assert faults_of(my_photos) == [
-        "masks/tom.png: bears no photograph's name; if 'cats/tom' is meant, move it to "
-        "masks/cats/tom.png.",
+        f"masks/tom.png: {nameless} if 'cats/tom' is meant, move it to masks/cats/tom.png."
     ]
+    (my_photos / "masks/tom.png").rename(my_photos / "masks/tom.jpg")
+    assert faults_of(my_photos) == [f"masks/tom.jpg: {nameless} rename or remove it."]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_mask_is_told_no_place_that_is_taken_or_may_be_anothers(my_photos, taken):
+    for folder in ["cats"] if taken else ["cats", "dogs"]:
+        add_photo(my_photos, f"{folder}/1.jpg")
+    if taken:
+        (my_photos / "masks/cats").mkdir()
+        shutil.copy(my_photos / "masks/tom.png", my_photos / "masks/cats/1.png")
+    others = [] if taken else ["dogs/1,dog,"]
+    write_table(my_photos, "tom,cat,", "rex,dog,", "both,cat,", "cats/1,cat,", *others)
+    shutil.copy(my_photos / "masks/tom.png", my_photos / "masks/1.png")
+
+    assert faults_of(my_photos) == ["masks/1.png: bears no photograph's name; rename or remove it."]
 
 
 def test_a_photograph_of_a_format_that_is_not_read_is_named(my_photos):

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -257,3 +258,14 @@ def test_classes_of_a_label_table_are_separated_as_in_other_tables(devkit, separ
     (devkit / "labels.csv").write_text("image,classes\n" + rows)
 
     assert load(devkit, labels="csv").records[0].labels == (CAT - 1, PERSON - 1)
+
+
+@pytest.mark.parametrize(("listed", "labelled"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_a_csv_may_write_the_accents_of_an_image_otherwise_than_the_list(devkit, listed, labelled):
+    in_list, in_csv = (unicodedata.normalize(form, "café") for form in (listed, labelled))
+    (devkit / "JPEGImages/2007_01.jpg").rename(devkit / f"JPEGImages/{in_list}.jpg")
+    write_list(devkit, "train", in_list, "2007_02")
+    rows = f"{in_csv},person cat\n2007_02,dog\n2007_03,cat\n"
+    (devkit / "labels.csv").write_text("image,classes\n" + rows)
+
+    assert faults_of(devkit, labels="csv") == []

@@ -108,7 +108,7 @@ def test_a_file_that_holds_code_is_refused_and_not_run(tmp_path, capsys):
 def test_a_file_that_torch_never_wrote_is_not_said_to_hold_code(tmp_path, content):
     (tmp_path / "photo.jpg").write_bytes(content)
 
-    with pytest.raises(UserError, match=r"photo\.jpg: not a readable weights file \(no PyTorch"):
+    with pytest.raises(UserError, match=r"photo\.jpg: not a readable weights file \(no checkpoint"):
         read_state(tmp_path / "photo.jpg")
     with pytest.raises(UserError, match="a folder; name the weights file in it"):
         read_state(tmp_path)

@@ -66,8 +66,13 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"PK\x03\x04\xff\xfe", "a workbook or another archive; save its table as CSV in UTF-8."),
-        ("image,labels".encode("utf-16"), "UTF-16; save the file as UTF-8 text."),
+        (
+            b"PK\x03\x04\xff\xfe",
+            "a workbook or another archive; save it as UTF-8 text, a table as CSV.",
+        ),
+        (b"\xd0\xcf\x11\xe0", "an old workbook; save it as UTF-8 text, a table as CSV."),
+        (b"\xff\xfei\0m\0", "UTF-16; save the file as UTF-8 text."),
+        (b"\xfe\xff\0i\0m", "UTF-16; save the file as UTF-8 text."),
         (b"image,caf\xe9", "byte 9 is not UTF-8; save the file as UTF-8 text."),
     ],
 )

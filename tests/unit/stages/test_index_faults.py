@@ -107,7 +107,8 @@ def test_all_faults_are_listed_at_once(my_photos, tmp_path):
 
     assert faults_of(my_photos, tmp_path / "out", classes=("cat", "dog")) == [
         "labels.csv line 5: no photograph 'gone' in images; add it or remove the row.",
-        "labels.csv line 6: unknown class 'dgo' (did you mean 'dog'?)",
+        "labels.csv line 6: unknown class 'dgo' (did you mean 'dog'?); mend it, or add it at the "
+        "end of index.folder.classes.",
         "labels.csv line 6: 'rex' stands on line 3 already; remove one.",
         "images/tom.jpg: the image is truncated; copy or convert it again.",
         "images/rex.jpg: the file is empty (0 bytes); copy it again.",
