@@ -23,6 +23,8 @@ class UserError(Exception):
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the memory, of the processor or of a GPU, is full."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if getattr(error, "code", None) == _OPENCV_HAS_NO_MEMORY:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from auxseg.config import BackboneOptions, Config, IndexOptions
-from auxseg.errors import UserError, disk_fault, listing, reason_of
+from auxseg.errors import UserError, disk_fault, listing, out_of_memory
 
 _PHOTOGRAPHS = frozenset({"saliency", "classify", "cam", "train", "refine", "predict"})
 _READERS = {
@@ -51,7 +51,7 @@ def lacking(config: Config, stages: Collection[str], *, on_masks: bool = False) 
             readers |= _PHOTOGRAPHS
         if readers & set(stages):
             faults.append(f"{key}: {fault}")
-    if not faults and ("index" in stages or on_masks) and config.index.dataset != "shapes":
+    if not faults and {"index", "masks"} & set(stages) and config.index.dataset != "shapes":
         faults = _elsewhere(partial(_data_faults, on_masks=on_masks), config.index)
     if not faults and "classify" in stages:
         faults = _elsewhere(_backbone_faults, config.model)
@@ -75,10 +75,13 @@ def _elsewhere(faults_of: Callable[[_T], list[str]], section: _T) -> list[str]:
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(faults_of, section).result()
-    except (MemoryError, BrokenProcessPool):
-        return []  # the job may have more memory than the machine that starts it
-    except OSError as error:
-        return [disk_fault(error) or reason_of(error)]
+    except Exception as error:
+        # The job may have more memory than the machine that starts it.
+        if out_of_memory(error) or isinstance(error, BrokenProcessPool):
+            return []
+        if (fault := disk_fault(error)) is None:
+            raise
+        return [fault]
 
 
 def _data_faults(index: IndexOptions, *, on_masks: bool) -> list[str]:

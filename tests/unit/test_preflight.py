@@ -134,8 +134,9 @@ def test_photographs_without_a_mask_stop_a_run_that_would_learn_from_masks(tmp_p
     folder = {"dataset": "folder", "folder": {"root": str(tmp_path)}}
     config = parse_config({"index": folder, "saliency": {"source": "u2netp"}})
 
-    assert str(lacking(config, {"train"}, on_masks=True)).splitlines()[1:] == [
+    assert str(lacking(config, {"masks", "train"}, on_masks=True)).splitlines()[1:] == [
         "  - 1 of 2 training photographs have no true mask, such as 'rex'; add theirs, or leave "
         "them out of split train."
     ]
     assert lacking(config, {"index", "train"}) is None
+    assert lacking(config, {"train"}, on_masks=True) is None  # which looks at masks.h5 itself

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from PIL import Image
 
+from tests.processes import copy_of_the_project
 from tests.workflow.dry_runs import planned, snakemake
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,25 @@ def test_a_change_that_cannot_be_is_told_before_anything_runs(fresh):
 
     assert done.returncode == 2
     assert "1 fault\n  - ablation.changes.branches.model: affinity" in done.stderr
+
+
+def test_a_ceiling_without_masks_is_refused_before_anything_is_learnt(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    (project / "photos/images").mkdir(parents=True)
+    Image.new("RGB", (6, 4)).save(project / "photos/images/tom.png")
+    (project / "photos/labels.csv").write_text("image,labels\ntom,cat\n")
+    data = {
+        "index": {"dataset": "folder", "folder": {"root": "photos"}},
+        "saliency": {"source": "u2netp"},
+    }
+
+    done = snakemake(project, "ceiling", "--cores", "1", **data)
+
+    assert done.returncode != 0
+    assert (
+        "1 of 1 training photographs have no true mask, such as 'tom'" in done.stdout + done.stderr
+    )
+    assert not (project / "results/shapes/index.h5").exists()
 
 
 def test_the_ceiling_shares_all_but_its_training_and_reads_true_masks(fresh):
