@@ -59,11 +59,14 @@ def pseudo_masks(run: str) -> pd.Series:
 
 
 def masks_of_true_masks(run: str) -> pd.Series:
-    """The same figures on val of the run's network trained on true masks, made unless they are."""
+    """The same figures on val of the run's network trained on true masks, made anew where old."""
     (trained,) = (results(run) / "ablation/masks").glob("*/round0")
     told = trained.with_name("told")
-    if not (told / "metrics.csv").exists():
-        with h5py.File(results(run) / "pseudo_masks/predictions.h5") as file:
+    compared = results(run) / "pseudo_masks/predictions.h5"
+    sources = (trained / "weights.safetensors", compared)
+    made = (told / "metrics.csv").stat().st_mtime if (told / "metrics.csv").exists() else 0
+    if made < max(source.stat().st_mtime for source in sources):
+        with h5py.File(compared) as file:
             options = file.attrs["options"]
         index, predictions = results(run) / "index.h5", told / "predictions.h5"
         flags = ["--weights", trained / "weights.safetensors", "--known-classes", "--split", "val"]

@@ -4,7 +4,8 @@
 
 The small lists by default, `--full` the whole ones. Beside the method the same network is trained
 on true masks, and on the first labels, for as many epochs as all rounds together; of the whole
-lists both are told the classes of val, too. Writes benchmarks/voc-animals-{mini,full}.md.
+lists the one of true masks is told the classes of val, too. Writes
+benchmarks/voc-animals-{mini,full}.md.
 """
 
 import argparse
