@@ -146,8 +146,11 @@ def test_the_page_hands_out_the_figures_and_the_configuration_beside_it(folder):
 
 def test_training_is_told_as_its_last_round_recorded_it(folder):
     """The first round's options lack what only later rounds read."""
-    write_weights(folder, "round0", {})
-    write_weights(folder, "round1", {}, start_from="classifier")
+    for number, start_from in enumerate(("previous", "classifier")):
+        history = folder / f"round{number}/history.csv"
+        losses = history.read_bytes()
+        write_weights(folder, history.parent.name, {}, start_from=start_from)
+        history.write_bytes(losses)
 
     settings = yaml.safe_load((write_report(folder).parent / "config.yaml").read_text())
 
