@@ -169,14 +169,20 @@ class EpochSampler(Sampler[Place]):
 class Loader(DataLoader[Batch]):
     """A loader that raises what is wrong with a photograph or file as it was raised.
 
-    Torch's own makes a text of it, with the traceback of the process that came upon it.
+    Torch's own makes a text of it, with the traceback of the process that came upon it. The loading
+    processes have ended by then: they heed no signal, and Python would wait for them.
     """
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        fault = None
         for batch in super().__iter__():
             if isinstance(batch, Exception):
-                raise batch
+                fault = batch
+                break
             yield batch
+        if fault is not None:
+            self._iterator = None  # the last that holds them
+            raise fault
 
 
 def batches(

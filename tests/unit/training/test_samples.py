@@ -1,5 +1,6 @@
 import errno
 import re
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -112,10 +113,13 @@ class _OnAFailingDisk(CropDataset):
 
 
 def fault_of(samples: CropDataset, workers: int) -> Exception:
-    """What a loader raises, without the traceback, which would keep its processes alive."""
+    """What a loader raises, whose processes have ended by then."""
+    before = active_children()
+    loader, _ = batches(samples, 4, workers)
     with pytest.raises((UserError, OSError)) as caught:
-        list(batches(samples, 4, workers)[0])
-    return caught.value.with_traceback(None)
+        list(loader)
+    assert set(active_children()) <= set(before)
+    return caught.value
 
 
 @pytest.mark.parametrize("workers", [0, 1])
