@@ -1,4 +1,4 @@
-"""What a configuration names or needs and is not there: told before anything runs."""
+"""What a configuration names or needs and is not there, or of no use: told before anything runs."""
 
 import multiprocessing
 from collections.abc import Callable, Collection, Iterator
@@ -51,7 +51,8 @@ def lacking(config: Config, stages: Collection[str], *, on_masks: bool = False) 
             readers |= _PHOTOGRAPHS
         if readers & set(stages):
             faults.append(f"{key}: {fault}")
-    if not faults and {"index", "masks"} & set(stages) and config.index.dataset != "shapes":
+    reads_data = "index" in stages or (on_masks and "masks" in stages)
+    if not faults and reads_data and config.index.dataset != "shapes":
         faults = _elsewhere(partial(_data_faults, on_masks=on_masks), config.index)
     if not faults and "classify" in stages:
         faults = _elsewhere(_backbone_faults, config.model)

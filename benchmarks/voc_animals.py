@@ -58,40 +58,6 @@ def main() -> None:
 def document(name: str, run: str) -> str:
     """The page of results, Markdown."""
     method, told = metrics(run), pseudo_masks(run)
-    rounds = 1 + max(method.xs("predictions", level="subject").index.unique("round"))
-
-    def miou(table: pd.Series, subject: str = "predictions") -> list[float]:
-        return [table[subject, "miou", variant] for variant in VARIANTS]
-
-    def row(name: str, values: list[float]) -> list[str]:
-        return [name, *(f"{value:.1f}" for value in values)]
-
-    def compared(values: list[float], ceiling: list[float]) -> list[str]:
-        shares = (100 * value / top for value, top in zip(values, ceiling, strict=True))
-        return ["last round / true masks", *(f"{share:.0f} %" for share in shares)]
-
-    labels = markdown(
-        ["round", "precision", "recall", "mIoU", "ignored"],
-        (
-            [str(r), *(f"{method[r, 'labels', metric, '']:.1f}" for metric in QUALITY)]
-            for r in range(rounds + 1)
-        ),
-    )
-    best, first = miou(trained_on("masks", run)), miou(trained_on("seeds", run))
-    predictions = markdown(
-        ["trained in round", *VARIANTS],
-        [
-            *(row(str(r), miou(method[r])) for r in range(rounds)),
-            row("on the first labels, as many epochs in all", first),
-            row("on true masks, as many epochs in all", best),
-            compared(miou(method[rounds - 1]), best),
-        ],
-    )
-    masks = [row(split, miou(told, split)) for split in ("train", "val")]
-    if name == "full":
-        ceiling = miou(masks_of_true_masks(run), "val")
-        masks.append(row("val, by the network trained on true masks", ceiling))
-        masks.append(compared(miou(told, "val"), ceiling))
     command = f"benchmarks/voc_animals.py path/to/voc-animals{' --full' if name == 'full' else ''}"
     return f"""# voc-animals, {name} lists
 
@@ -107,17 +73,73 @@ has the pixel masks of the training photographs for segmentation, and the same s
 
 Pseudo labels of the training images; those of the last line come from the last network:
 
-{labels}
+{_labels(method)}
 
 mIoU of predictions on the val images:
 
-{predictions}
+{_predictions(method, run)}
 
 mIoU of pseudo masks (`snakemake pseudo_masks`): the last network is told which classes each image
 shows.
 
-{markdown(["split", *VARIANTS], masks)}
+{_masks(told, masks_of_true_masks(run) if name == "full" else None)}
 """
+
+
+def _labels(method: pd.Series) -> str:
+    """The table of pseudo labels by round: one more than of predictions."""
+    return markdown(
+        ["round", "precision", "recall", "mIoU", "ignored"],
+        (
+            [str(r), *(f"{method[r, 'labels', metric, '']:.1f}" for metric in QUALITY)]
+            for r in range(_rounds(method) + 1)
+        ),
+    )
+
+
+def _predictions(method: pd.Series, run: str) -> str:
+    """The table of predictions by round, beside what else teaches the same network."""
+    by_round = [_miou(method[r], "predictions") for r in range(_rounds(method))]
+    best = _miou(trained_on("masks", run), "predictions")
+    return markdown(
+        ["trained in round", *VARIANTS],
+        [
+            *(_row(str(r), values) for r, values in enumerate(by_round)),
+            _row(
+                "on the first labels, as many epochs in all",
+                _miou(trained_on("seeds", run), "predictions"),
+            ),
+            _row("on true masks, as many epochs in all", best),
+            _compared(by_round[-1], best),
+        ],
+    )
+
+
+def _masks(told: pd.Series, told_ceiling: pd.Series | None) -> str:
+    """The table of masks of networks that are told the classes, by split."""
+    rows = [_row(split, _miou(told, split)) for split in ("train", "val")]
+    if told_ceiling is not None:
+        best = _miou(told_ceiling, "val")
+        rows.append(_row("val, by the network trained on true masks", best))
+        rows.append(_compared(_miou(told, "val"), best))
+    return markdown(["split", *VARIANTS], rows)
+
+
+def _rounds(method: pd.Series) -> int:
+    return 1 + max(method.xs("predictions", level="subject").index.unique("round"))
+
+
+def _miou(table: pd.Series, of: str) -> list[float]:
+    return [table[of, "miou", variant] for variant in VARIANTS]
+
+
+def _row(name: str, values: list[float]) -> list[str]:
+    return [name, *(f"{value:.1f}" for value in values)]
+
+
+def _compared(values: list[float], best: list[float]) -> list[str]:
+    shares = (100 * value / top for value, top in zip(values, best, strict=True))
+    return ["last round / true masks", *(f"{share:.0f} %" for share in shares)]
 
 
 if __name__ == "__main__":
