@@ -114,6 +114,11 @@ def is_text(path: Path) -> bool:
     return True
 
 
+def name_below(folder: Path, path: Path) -> str:
+    """What a photograph is called: its path below a folder, no extension, accents composed."""
+    return composed(path.relative_to(folder).with_suffix("").as_posix())
+
+
 def picture_files(folder: Path) -> list[Path]:
     """Every picture below a folder, sorted; what is hidden, or in a hidden folder, is none."""
     return [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
@@ -141,4 +146,4 @@ def files_below(folder: Path) -> list[Path]:
 def _pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     """(path below the folder without extension, path) of every picture, sorted."""
     for path in picture_files(folder):
-        yield composed(path.relative_to(folder).with_suffix("").as_posix()), path
+        yield name_below(folder, path), path

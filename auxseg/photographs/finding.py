@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from auxseg.datasets.accents import composed
-from auxseg.datasets.photographs import SUFFIXES, is_text, passed_over, picture_files
+from auxseg.datasets.photographs import SUFFIXES, is_text, name_below, passed_over, picture_files
 from auxseg.errors import UserError, listing
 from auxseg.photographs.results import in_the_way, is_result, overlay_name
 from auxseg.store import temporary_beside
@@ -68,7 +67,7 @@ def _photographs(source: Path) -> Iterator[tuple[str, Path]]:
     )
     for path in files:
         if not is_result(path):
-            yield composed(path.relative_to(folder).with_suffix("").as_posix()), path
+            yield name_below(folder, path), path
 
 
 def _faults_of_name(path: Path, written: Path) -> list[str]:
